@@ -1,0 +1,143 @@
+// Package pane is the contract between the root and its panes: what a pane is
+// given (Frame), what it answers (needs and a rectangle of text), and the
+// actions it may handle.
+//
+// A pane is pure: its View depends on the frame and its own cursor alone. It
+// reads no clock, does no I/O, reaches no source and keeps no package
+// variable. This package draws nothing itself.
+package pane
+
+import (
+	"time"
+
+	"dynascope/sources"
+	"dynascope/themes"
+)
+
+// Pane is one screen of the console.
+type Pane interface {
+	// ID is the stable name used in commands, tests and documents: "latency".
+	ID() string
+	// Title and Short are the tab's text, on wide and on narrow screens.
+	Title() string
+	Short() string
+	// Needs are the figures that View will draw. They may depend on the
+	// frame's size and source and on the pane's cursor.
+	Needs(Frame) []sources.Need
+	// View returns exactly f.H lines of exactly f.W cells.
+	View(Frame) string
+}
+
+// Presser is a pane that handles actions while it is on screen.
+type Presser interface {
+	// Press handles an action and says whether it changed anything. The frame
+	// is that of the last drawing.
+	Press(Action, Frame) bool
+}
+
+// Explainer is a pane that can say which figures stand under its focus, the
+// focused one first; the e key explains them.
+type Explainer interface {
+	Explain(Frame) []sources.Need
+}
+
+// Filterer is a pane whose rows can be filtered by text.
+type Filterer interface {
+	// SetFilter takes the text typed after /; an error is shown while typing.
+	SetFilter(text string) error
+	// Filter is the filter in force, empty when none.
+	Filter() string
+}
+
+// Action is something a key can ask of a pane. The root owns the keys; panes
+// see only actions, so no pane can rebind a global key.
+type Action string
+
+// The actions that panes may handle.
+const (
+	Up       Action = "up"
+	Down     Action = "down"
+	Left     Action = "left"
+	Right    Action = "right"
+	Top      Action = "top"
+	Bottom   Action = "bottom"
+	PageUp   Action = "page-up"
+	PageDown Action = "page-down"
+	Enter    Action = "enter"
+	Back     Action = "back"
+	Sort     Action = "sort"
+	Invert   Action = "invert"
+	Next     Action = "next-match"
+	Previous Action = "previous-match"
+	Focus    Action = "focus"
+	Unfocus  Action = "focus-back"
+)
+
+// Source names where a latency figure was measured (the o key).
+type Source string
+
+// The sources of a latency figure, outermost first.
+const (
+	FromFrontend Source = "frontend"
+	FromRouter   Source = "router"
+	FromEngine   Source = "engine"
+)
+
+// sourceOrder is the order in which o cycles.
+var sourceOrder = [...]Source{FromFrontend, FromRouter, FromEngine}
+
+// After returns the source that o switches to.
+func (s Source) After() Source {
+	for i, o := range sourceOrder {
+		if o == s {
+			return sourceOrder[(i+1)%len(sourceOrder)]
+		}
+	}
+	return FromFrontend
+}
+
+// SLA is what the user promised: the limits that shares and marks refer to.
+type SLA struct {
+	TTFT, ITL time.Duration
+}
+
+// Frame is everything a pane may draw from.
+type Frame struct {
+	W, H   int
+	Snap   *sources.Snapshot // may be nil before the first tick
+	Styles themes.Styles
+	SLA    SLA
+	// Window is the look-back chosen with w; it is also the span of charts.
+	Window time.Duration
+	Source Source
+	// Zoom: only the focused part of the pane is wanted, over the whole area.
+	Zoom bool
+	// Paused: the user stopped the view or went back in time.
+	Paused bool
+}
+
+// Size returns the frame with another size, for parts of a pane.
+func (f Frame) Size(w, h int) Frame {
+	f.W, f.H = max(w, 0), max(h, 0)
+	return f
+}
+
+// Now is the moment the frame shows, zero before the first tick.
+func (f Frame) Now() time.Time {
+	if f.Snap == nil {
+		return time.Time{}
+	}
+	return f.Snap.At
+}
+
+// Columns returns the span and the step of a chart that is w columns wide:
+// whole seconds a column, not below the time of four scrapes in all, so that
+// equal widths share one course.
+func (f Frame) Columns(w int) (span, step time.Duration) {
+	w = max(w, 1)
+	step = max(f.Window/time.Duration(w), time.Second).Round(time.Second)
+	if step*time.Duration(w) < f.Window {
+		step += time.Second
+	}
+	return step * time.Duration(w), step
+}
