@@ -131,3 +131,11 @@ func (s Styles) Mark(l Level) string {
 	}
 	return s.Of(l).Render(g)
 }
+
+// Or returns the set, or the Unicode set for the zero value.
+func (g Glyphs) Or() Glyphs {
+	if g.BarFull == "" {
+		return Unicode()
+	}
+	return g
+}
