@@ -70,8 +70,10 @@ def shape_workers(shape, engine, count):
     if shape == "agg":
         return [("agg", []) for _ in range(count or 2)]
     if shape == "disagg":
-        return [("prefill", ["--disaggregation-mode", "prefill", "--bootstrap-ports", str(free_port())]),
-                ("decode", ["--disaggregation-mode", "decode"])]
+        # A prefill mocker refuses more hand-overs at a time than twice --max-num-seqs ("handoff session limit reached").
+        wide = ["--max-num-seqs", "16"]
+        return [("prefill", [*wide, "--disaggregation-mode", "prefill", "--bootstrap-ports", str(free_port())]),
+                ("decode", [*wide, "--disaggregation-mode", "decode"])]
     if shape == "vllm-dp2" and engine == "vllm":
         return [("agg", ["--data-parallel-size", "2"]), ("agg", [])]
     raise Problem(f"start shape {shape!r} with engine {engine!r}: no such pair\nhint: shapes are {', '.join(SHAPES)}")

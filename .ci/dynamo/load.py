@@ -59,9 +59,9 @@ def _stream(answer, r, start):
         if not line.startswith(b"data:"):
             continue
         data = line[5:].strip()
-        if data == b"[DONE]":
+        if data == b"[DONE]":  # read on to the end: closing early looks like a cancelled request to the server
             r["ok"] = not r["error"]
-            return
+            continue
         chunk = json.loads(data)
         if chunk.get("error"):
             r["error"] = json.dumps(chunk["error"])
@@ -126,6 +126,8 @@ class Load:
             r = one(self.host, self.port, body(self.model, prompt, self.osl, self.stream))
             with self.lock:
                 self.results.append(r)
+            if not r["ok"]:
+                time.sleep(0.25)  # a server that refuses at once is not to be flooded
 
     def summary(self):
         rs = list(self.results)
