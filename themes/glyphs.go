@@ -20,9 +20,10 @@ type Glyphs struct {
 
 	VLine, HLine, Corner, Tick string // axes
 	Dotted                     string // a limit drawn across a chart
+	VDotted                    string // a moment drawn across a chart
 	Limit                      string // a limit marked on an axis
 	Cursor                     string // under a picked column
-	Point                      []rune // line charts without braille, one a series
+	Point                      []rune // lines where dots and colours cannot tell them apart
 
 	Dash, Ellipsis, Sep      string
 	Up, Down, SortUp, SortDn string
@@ -41,8 +42,8 @@ func Unicode() Glyphs {
 		Segment:  []rune("█▒░▓"),
 		Gap:      '·',
 		VLine:    "│", HLine: "─", Corner: "└", Tick: "┤",
-		Dotted: "┄", Limit: "◂", Cursor: "^",
-		Point: []rune("•∘×+◦*"),
+		Dotted: "┄", VDotted: "┊", Limit: "◂", Cursor: "^",
+		Point: []rune("•×+○◆▫"),
 		Dash:  "–", Ellipsis: "…", Sep: "·",
 		Up: "↑", Down: "↓", SortUp: "▲", SortDn: "▼",
 	}
@@ -61,7 +62,7 @@ func ASCII() Glyphs {
 		Segment:  []rune("#=-+:*"),
 		Gap:      '.',
 		VLine:    "|", HLine: "-", Corner: "+", Tick: "|",
-		Dotted: "-", Limit: "<", Cursor: "^",
+		Dotted: "-", VDotted: ":", Limit: "<", Cursor: "^",
 		Point: []rune("*ox+%@"),
 		Dash:  "-", Ellipsis: "~", Sep: "|",
 		Up: "^", Down: "v", SortUp: "^", SortDn: "v",
