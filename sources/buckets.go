@@ -18,9 +18,11 @@ type Buckets struct {
 }
 
 // BucketsOf reads series that carry an le label (compared as a number) and
-// cumulative counts, at their newest points. Cumulative counts that fall,
-// which extrapolation and late scrapes can cause, are lifted to their
-// predecessor. ok is false when there is no edge, or nothing but NaN.
+// cumulative counts, at their newest points. Spellings of one edge ("1" and
+// "1.0", which sum by (le) leaves apart) come from different producers, so
+// their counts are added. Cumulative counts that fall, which extrapolation and
+// late scrapes can cause, are lifted to their predecessor. ok is false when
+// there is no edge, or nothing but NaN.
 func BucketsOf(series []Series) (b Buckets, ok bool) {
 	type edge struct{ le, cum float64 }
 	var es []edge
@@ -37,11 +39,12 @@ func BucketsOf(series []Series) (b Buckets, ok bool) {
 	}
 	sort.Slice(es, func(i, j int) bool { return es[i].le < es[j].le })
 	prev := 0.0
-	for i, e := range es {
-		if i > 0 && e.le == es[i-1].le { // "1" and "1.0"
-			continue
+	for i := 0; i < len(es); {
+		e := edge{le: es[i].le}
+		for ; i < len(es) && es[i].le == e.le; i++ {
+			e.cum += es[i].cum
 		}
-		cum := math.Max(e.cum, prev)
+		cum := min(max(e.cum, prev), math.MaxFloat64)
 		b.Edges = append(b.Edges, e.le)
 		b.Counts = append(b.Counts, cum-prev)
 		prev = cum
@@ -56,8 +59,10 @@ func BucketsOf(series []Series) (b Buckets, ok bool) {
 
 // Bounds is a quantile as what a histogram knows of it: the bucket it lies in.
 type Bounds struct {
-	Q      float64
-	Lo, Hi float64 // Lo < value ≤ Hi; Hi is +Inf past the last finite edge
+	Q float64
+	// Lo < value ≤ Hi, and Lo ≤ value when First; Hi is +Inf past the last
+	// finite edge.
+	Lo, Hi float64
 	N      float64 // observations in the window
 	// Enough: N reaches the least number of samples for this quantile
 	// (honesty.md rule 2); below it the bounds are drawn dim.
@@ -115,11 +120,17 @@ func (b Buckets) Quantile(q float64) (Bounds, bool) {
 	return out, true
 }
 
+// lower is the lower bound of a bucket. What is measured here is not negative
+// unless the grid has negative edges.
 func (b Buckets) lower(i int) float64 {
-	if i == 0 {
-		return math.Min(0, b.Edges[0])
+	switch {
+	case i > 0:
+		return b.Edges[i-1]
+	case b.Edges[0] < 0:
+		return math.Inf(-1)
+	default:
+		return 0
 	}
-	return b.Edges[i-1]
 }
 
 // Within returns the share (0…1) of observations at or below a limit, as a
@@ -135,10 +146,11 @@ func (b Buckets) Within(limit float64) (lo, hi float64, ok bool) {
 			continue
 		}
 		upper := cum
-		if b.lower(i) < limit {
+		if low := b.lower(i); low < limit || i == 0 && low == limit { // zeros are in the first
 			upper += b.Counts[i]
 		}
-		return cum / b.N, upper / b.N, true
+		// The clamp is for the rounding of fractional counts.
+		return min(cum/b.N, 1), min(upper/b.N, 1), true
 	}
 	return 1, 1, true
 }

@@ -17,7 +17,7 @@ func Bounds(b sources.Bounds, unit string) string {
 		return None
 	}
 	if b.Over || math.IsInf(b.Hi, 1) {
-		if math.IsInf(b.Lo, 0) {
+		if b.First || math.IsInf(b.Lo, 0) {
 			return None // a histogram without a finite edge knows nothing
 		}
 		factor, suffix := boundsUnit(b.Lo, unit)

@@ -175,6 +175,7 @@ func TestBounds(t *testing.T) {
 		{sources.Bounds{Lo: 1 << 20, Hi: 2 << 20}, "bytes", "1–2 MiB"},
 		{sources.Bounds{Lo: 1.741, Hi: 2.82}, "seconds", "1.741–2.82 s"},
 		{sources.Bounds{Lo: nan, Hi: 1}, "seconds", "–"},
+		{sources.Bounds{Lo: 0, Hi: inf, First: true, Over: true}, "seconds", "–"}, // only +Inf
 		{sources.Bounds{Lo: -inf, Hi: inf, Over: true}, "seconds", "–"},
 	} {
 		if got := Bounds(c.b, c.unit); got != c.want {
