@@ -48,7 +48,7 @@ func count(key string) sources.Need { return sources.Need{Key: key, Form: source
 // PathNeeds are the figures that PathOf reads.
 func PathNeeds() []sources.Need {
 	out := []sources.Need{needTotal, needCount}
-	for _, k := range []string{"stage.preprocess", "stage.route", "stage.transport", "engine.ttft", "engine.queue_time", "engine.prefill_time"} {
+	for _, k := range []string{"stage.preprocess", "stage.route", "router.overhead.total", "stage.transport", "engine.ttft", "engine.queue_time", "engine.prefill_time"} {
 		out = append(out, mean(k), count(k))
 	}
 	return out
@@ -75,9 +75,17 @@ func PathOf(s *sources.Snapshot) Path {
 		return v * visits(s, key, p.N), f
 	}
 
+	// The frontend's own route stage ends before the KV router works: with
+	// requests queueing in the router it stays at microseconds while the
+	// router's total takes most of the TTFT. Where the router reports, its
+	// total is the route.
+	route := "stage.route"
+	if s.Figure(mean("router.overhead.total")).HasValue() {
+		route = "router.overhead.total"
+	}
 	for _, st := range []struct{ key, name, title string }{
 		{"stage.preprocess", "preprocess", "preprocess"},
-		{"stage.route", "route", "route"},
+		{route, "route", "route"},
 	} {
 		if v, f := perRequest(st.key); f.HasValue() {
 			p.Stages = append(p.Stages, part(st.name, st.title, v, f, mean(st.key), count(st.key)))

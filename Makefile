@@ -1,0 +1,79 @@
+# dynascope — `make help` lists the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+export TZ := UTC
+export CGO_CFLAGS := -Wno-deprecated-declarations
+
+GO      ?= go
+BIN     := bin/dynascope
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+# NVML needs cgo, and cgo a C compiler.
+CC_FOUND := $(shell command -v $$($(GO) env CC 2>/dev/null || echo cc) 2>/dev/null)
+ifeq ($(CC_FOUND),)
+export CGO_ENABLED := 0
+endif
+
+.PHONY: help
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/dynascope (stripped)
+ifeq ($(CC_FOUND),)
+	@echo "no C compiler found: building without NVML (GPU figures then come from a DCGM exporter only)"
+endif
+	@mkdir -p bin
+	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/dynascope
+
+.PHONY: run
+run: build ## run the console: make run ARGS='--target http://127.0.0.1:8000'
+	@$(BIN) $(ARGS)
+
+.PHONY: demo
+demo: build ## the console on a recorded Dynamo deployment, nothing else needed
+	@$(BIN) demo $(ARGS)
+
+.PHONY: test
+test: ## unit tests of every package
+	@$(GO) test ./...
+
+.PHONY: check
+check: ## formatting, vet, and the unit tests under the race detector
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt-clean:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	@$(GO) vet ./...
+	@$(GO) test -race ./...
+
+.PHONY: golden
+golden: ## rewrite the golden pictures; then look at the diff
+	@UPDATE_GOLDEN=1 $(GO) test ./tui/... ./cmd/...
+	@git --no-pager diff --stat -- '*.golden'
+
+.PHONY: e2e
+e2e: build ## the built program in tmux
+	@DYNASCOPE_BIN=$(abspath $(BIN)) $(GO) test -tags e2e -count=1 -v ./cmd/dynascope/e2e/
+
+.PHONY: e2e-dynamo
+e2e-dynamo: build ## a real Dynamo (both releases, from PyPI) under load
+	@python3 .ci/dynamo/testbed.py install --release all
+	@DYNASCOPE_BIN=$(abspath $(BIN)) $(GO) test -tags e2e_dynamo -count=1 -v -timeout 25m ./cmd/dynascope/e2edynamo/
+
+.PHONY: bench
+bench: build ## first frame and key echo with every target black-holed
+	@DYNASCOPE_BIN=$(abspath $(BIN)) $(GO) test -tags e2e -run '^$$' -bench . -benchtime 10x ./cmd/dynascope/e2e/
+
+.PHONY: dynamo
+dynamo: ## start a real Dynamo on this machine (no GPU): make dynamo RELEASE=1.6.1 SHAPE=agg; stop: make dynamo-stop
+	@python3 .ci/dynamo/testbed.py install --release $(or $(RELEASE),1.6.1)
+	@python3 .ci/dynamo/testbed.py up --release $(or $(RELEASE),1.6.1) --shape $(or $(SHAPE),agg)
+
+.PHONY: dynamo-stop
+dynamo-stop: ## stop what make dynamo started
+	@python3 .ci/dynamo/testbed.py down --all
+
+.PHONY: clean
+clean: ## remove built files
+	@rm -rf bin dist shots
