@@ -37,11 +37,11 @@ func fit(s string, w int, align side) string {
 	if w <= 0 {
 		return ""
 	}
-	text, n := clip(s, w, Tail)
+	text, n, sure := clipped(s, w, Tail)
 	out := pad(text, w-n, align)
 	// Neighbours can join across pieces (a prepended mark takes in the blank
 	// after it). Exactness comes first: draw such a text in ASCII.
-	if !plain(out) && ansi.StringWidth(out) != w {
+	if !sure && ansi.StringWidth(out) != w {
 		text = ascii(text)
 		out = pad(text, w-Width(text), align)
 	}

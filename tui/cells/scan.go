@@ -42,8 +42,8 @@ func next(s string) (text string, width int, sgr bool, n int) {
 	case c < 0x20 || c == 0x7f:
 		return "", 0, false, 1
 	}
-	if c < utf8.RuneSelf && (len(s) == 1 || s[1] < utf8.RuneSelf) {
-		return s[:1], 1, false, 1 // no combining mark can follow
+	if n := simple(s); n > 0 {
+		return s[:n], 1, false, n
 	}
 	r, size := utf8.DecodeRuneInString(s)
 	switch {
@@ -98,6 +98,34 @@ func clean(cluster string) bool {
 		}
 	}
 	return true
+}
+
+// simple returns the length of a sign at the start of a text that is one cell
+// in every terminal and has no mark on it: printable ASCII, and the lines,
+// blocks, shapes and braille dots that charts are made of. 0 is anything else.
+// It spares the cluster rules, which are most of the cost of a screen.
+func simple(s string) int {
+	n := 1
+	switch c := s[0]; {
+	case c >= 0x20 && c <= 0x7e:
+	case c == 0xe2 && len(s) >= 3 && chartSign(s):
+		n = 3
+	default:
+		return 0
+	}
+	if len(s) == n || s[n] < utf8.RuneSelf || s[n] == 0xe2 && chartSign(s[n:]) {
+		return n
+	}
+	return 0 // what follows may be a mark
+}
+
+// chartSign says whether U+2500…25BF, U+25C0…25EF or U+2800…28FF comes first.
+func chartSign(s string) bool {
+	if len(s) < 3 || s[2] < 0x80 || s[2] > 0xbf {
+		return false
+	}
+	c := s[1]
+	return c >= 0x94 && c <= 0x96 || c == 0x97 && s[2] < 0xb0 || c >= 0xa0 && c <= 0xa3
 }
 
 // escape returns the length of the escape sequence at the start of a text. A
@@ -185,8 +213,14 @@ func Strip(s string) string {
 // cells where something was cut, and the width of the result. A style that is
 // open at the end is closed.
 func clip(s string, w int, tail string) (string, int) {
+	out, n, _ := clipped(s, w, tail)
+	return out, n
+}
+
+// clipped is clip that also says whether the width is beyond doubt.
+func clipped(s string, w int, tail string) (out string, n int, sure bool) {
 	if w <= 0 {
-		return "", 0
+		return "", 0, true
 	}
 	tw := Width(tail)
 	if tw > w {
@@ -194,15 +228,17 @@ func clip(s string, w int, tail string) (string, int) {
 	}
 	if plain(s) {
 		if len(s) <= w {
-			return s, len(s)
+			return s, len(s), true
 		}
-		return s[:w-tw] + tail, w
+		return s[:w-tw] + tail, w, true
 	}
 	var b strings.Builder
 	b.Grow(len(s))
 	width, open := 0, false
+	sure = true
 	cut, cutWidth, cutOpen := 0, 0, false // the last place where the tail fits
 	for len(s) > 0 {
+		sure = sure && (s[0] < 0x20 || s[0] == 0x7f || simple(s) > 0)
 		text, tww, sgr, n := next(s)
 		s = s[n:]
 		if sgr {
@@ -212,7 +248,7 @@ func clip(s string, w int, tail string) (string, int) {
 			if cutOpen {
 				kept += reset
 			}
-			return kept, cutWidth + tw
+			return kept, cutWidth + tw, sure
 		}
 		b.WriteString(text)
 		width += tww
@@ -223,7 +259,7 @@ func clip(s string, w int, tail string) (string, int) {
 	if open {
 		b.WriteString(reset)
 	}
-	return b.String(), width
+	return b.String(), width, sure
 }
 
 // ascii redraws a text so that only printable ASCII and styles are left, in
