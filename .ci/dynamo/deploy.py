@@ -70,8 +70,8 @@ def shape_workers(shape, engine, count):
     if shape == "agg":
         return [("agg", []) for _ in range(count or 2)]
     if shape == "disagg":
-        # A prefill mocker refuses more hand-overs at a time than twice --max-num-seqs ("handoff session limit reached").
-        wide = ["--max-num-seqs", "16"]
+        # A prefill mocker refuses more hand-overs at a time than --max-num-seqs ("handoff session limit reached").
+        wide = ["--max-num-seqs", "32"]
         return [("prefill", [*wide, "--disaggregation-mode", "prefill", "--bootstrap-ports", str(free_port())]),
                 ("decode", [*wide, "--disaggregation-mode", "decode"])]
     if shape == "vllm-dp2" and engine == "vllm":
