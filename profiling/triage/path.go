@@ -27,14 +27,17 @@ type Stage struct {
 // Path is the mean time to first token of one window and its parts. Parts are
 // means of one population: each stage's mean per observation times its
 // observations per request, rounded to whole visits (a disaggregated request
-// crosses the transport twice; the router's own chatter, about one in a
-// hundred, does not make it 1.01 times). Nothing that encloses another part
+// is routed twice; the router's own chatter, about one in a hundred, does not
+// make it 1.01 times). Nothing that encloses another part
 // is added to it, and what no part explains is a part of its own.
 type Path struct {
 	Total  float64 // seconds, mean
 	N      float64 // requests in the window
 	Status sources.Status
 	Stages []Stage
+	// Note says what keeps the path from being split further, empty when
+	// nothing does.
+	Note string
 }
 
 var (
@@ -93,11 +96,16 @@ func PathOf(s *sources.Snapshot) Path {
 	}
 
 	// The transport's round trip encloses the engine: it is split where the
-	// engine's own TTFT covers the same requests, and is else one part.
+	// engine's own TTFT covers the same requests, and is else one part. A
+	// disaggregated request makes two round trips that overlap (recorded: 2 ×
+	// 124 ms inside a TTFT of 164 ms), and the family does not tell prefill
+	// from decode, so there neither is a part.
 	trip, tripFig := perRequest("stage.transport")
 	engine, engineFig := perRequest("engine.ttft")
 	covered := engineFig.HasValue() && visits(s, "engine.ttft", p.N) > 0
 	switch {
+	case tripFig.HasValue() && visits(s, "stage.transport", p.N) > 1:
+		p.Note = "prefill and decode round trips overlap, and the frontend does not tell them apart"
 	case tripFig.HasValue() && covered:
 		p.Stages = append(p.Stages, part("transport", "transport", math.Max(trip-engine, 0), tripFig, mean("stage.transport"), mean("engine.ttft")))
 		p.Stages = append(p.Stages, engineStages(s, p.N, engine, engineFig)...)
