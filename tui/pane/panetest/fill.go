@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"dynascope/sources"
+	"dynascope/sources/catalog"
 	"dynascope/tui/pane"
 )
 
@@ -56,7 +57,7 @@ func Fill(f pane.Frame, needs []sources.Need, d Dataset) *sources.Snapshot {
 		window = 5 * time.Minute
 	}
 	snap := sources.Snapshot{
-		Seq: 7, At: Now(), Live: !f.Paused, Window: window, Have: window,
+		Seq: seq(f, needs, d), At: Now(), Live: !f.Paused, Window: window, Have: window,
 		Store: "embedded", Models: []string{"Qwen3-32B"}, Took: 8 * time.Millisecond, Queries: len(needs),
 	}
 	if d == Empty {
@@ -80,6 +81,14 @@ func Fill(f pane.Frame, needs []sources.Need, d Dataset) *sources.Snapshot {
 		figures[n] = fill{&snap, d, n, dead}.figure()
 	}
 	return sources.NewSnapshot(snap, figures)
+}
+
+// seq is another number for another content, as it is in the feed: panes may
+// keep what they worked out for a snapshot until the next one.
+func seq(f pane.Frame, needs []sources.Need, d Dataset) uint64 {
+	h := fnv.New64a()
+	fmt.Fprint(h, d, f.Window, f.Paused, needs)
+	return h.Sum64()
 }
 
 // workers returns the deployment: two prefill and six decode workers, the
@@ -180,8 +189,10 @@ func (f fill) figure() *sources.Figure {
 	n := f.need
 	fig := &sources.Figure{
 		Need: n, Status: sources.StatusOK, At: f.snap.At, Window: f.snap.Window,
-		Title: strings.NewReplacer(".", " ", "_", " ").Replace(n.Key), Unit: unitOf(n), Better: "lower",
-		Expr: "sum(" + n.Key + ")", Tried: []string{"family_a", "family_b"}, Found: []string{"family_a"},
+		Title: n.Key, Expr: "sum(" + n.Key + ")", Tried: []string{"family_a", "family_b"}, Found: []string{"family_a"},
+	}
+	if m, ok := catalog.Default().Metric(n.Key); ok {
+		fig.Title, fig.Unit, fig.Better = m.Title, m.Unit, m.Better
 	}
 	if n.Window > 0 {
 		fig.Window = n.Window
@@ -358,7 +369,8 @@ func (f fill) number(i int, at float64) float64 {
 	if f.set == Hostile {
 		return []float64{math.Inf(1), math.Inf(-1), 1e300, -42, math.NaN(), 5e-324}[i%6]
 	}
-	switch unit := unitOf(f.need); {
+	m, _ := catalog.Default().Metric(f.need.Key)
+	switch unit := m.Unit; {
 	case f.need.Form == sources.FormCount:
 		return math.Round(wave * 12_000)
 	case unit == "seconds" && strings.Contains(f.need.Key, "itl"):
@@ -367,7 +379,7 @@ func (f fill) number(i int, at float64) float64 {
 		return wave
 	case unit == "ratio":
 		return math.Min(wave, 1)
-	case unit == "bytes":
+	case unit == "bytes" || unit == "MiB":
 		return wave * 80 * (1 << 30)
 	case unit == "watts":
 		return wave * 700
@@ -381,32 +393,6 @@ func (f fill) number(i int, at float64) float64 {
 		return math.Round(wave * 6)
 	default:
 		return math.Round(wave * 64)
-	}
-}
-
-// unitOf guesses the catalogue's unit from the key.
-func unitOf(n sources.Need) string {
-	k := n.Key
-	has := func(parts ...string) bool {
-		return slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(k, p) })
-	}
-	switch {
-	case n.Form == sources.FormCount:
-		return ""
-	case has("usage", "share", "ratio", "util", "hit"):
-		return "ratio"
-	case has("memory", "bytes"):
-		return "bytes"
-	case has("power"):
-		return "watts"
-	case has("temperature"):
-		return "celsius"
-	case has("tokens"):
-		return "tokens"
-	case has("ttft", "itl", "e2e", "time", "stage.", "overhead", "delay", "duration", "latency"):
-		return "seconds"
-	default:
-		return "requests"
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"dynascope/sources"
+	"dynascope/sources/catalog"
 	"dynascope/themes"
 	"dynascope/tui/cells"
 	"dynascope/tui/pane"
@@ -191,18 +192,15 @@ func explain(t *testing.T, p pane.Pane, f pane.Frame) {
 	}
 }
 
-var keyPattern = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+$`)
-
 // checkNeeds refuses questions that the feed cannot answer, or would have to
 // answer twice.
 func checkNeeds(t *testing.T, needs []sources.Need) {
 	t.Helper()
 	for _, n := range needs {
+		if _, err := catalog.Default().Query(n, 5*time.Minute, catalog.Scope{}); err != nil {
+			t.Errorf("need %+v: %v", n, err)
+		}
 		switch {
-		case !keyPattern.MatchString(n.Key):
-			t.Errorf("need %+v: the key is not a catalogue key", n)
-		case n.Form == "":
-			t.Errorf("need %+v has no form", n)
 		case strings.ContainsAny(n.By, " \t"):
 			t.Errorf("need %+v: blanks in By make it another question than the same without", n)
 		case n.Span < 0 || n.Step < 0 || n.IsRange() && n.Step < time.Second:
