@@ -1,0 +1,117 @@
+package feed
+
+import (
+	"context"
+	"time"
+
+	"dynascope/sources"
+)
+
+// columnKey names one course over time. Columns lie on whole multiples of the
+// step, so that they stay the same from tick to tick and a chart shifts only
+// when a column has passed.
+type columnKey struct {
+	span time.Duration
+	expr string
+	step time.Duration
+}
+
+// columns is the memo of one course: every column from first to last has been
+// evaluated.
+type columns struct {
+	first, last int64 // milliseconds, multiples of the step
+	series      map[string]*sources.Series
+	used        time.Time
+}
+
+// course returns the columns of a range need. Only columns newer than the
+// memo's are asked for, and the newest two again: a scrape that was under way
+// when they were asked may have landed since.
+func (t *tick) course(ctx context.Context, expr string, n sources.Need) ([]sources.Series, error) {
+	step := max(n.Step, time.Second).Milliseconds()
+	last := t.At.UnixMilli() / step * step
+	first := last - (n.Span.Milliseconds()/step-1)*step
+	key := columnKey{n.Span, expr, n.Step}
+
+	t.Feed.mu.Lock()
+	c := t.Feed.columns[key]
+	t.Feed.mu.Unlock()
+	// The memo is owned by this goroutine: equal questions share one job.
+	from := first
+	switch {
+	case c == nil || last < c.last || first < c.first || c.last < first:
+		c = &columns{first: first, series: map[string]*sources.Series{}}
+	default:
+		from = max(first, c.last-step)
+	}
+	t.count()
+	got, err := t.store.Range(ctx, expr, sources.Span{
+		From: time.UnixMilli(from), To: time.UnixMilli(last), Step: time.Duration(step) * time.Millisecond,
+	})
+	if err != nil {
+		return c.copy(first), err
+	}
+	c.cut(first, from)
+	for _, s := range got {
+		k := s.Labels.Key()
+		if have := c.series[k]; have != nil {
+			have.Points = append(have.Points, s.Points...)
+		} else {
+			c.series[k] = &sources.Series{Labels: s.Labels, Points: s.Points}
+		}
+	}
+	c.first, c.last, c.used = first, last, t.At
+	t.Feed.mu.Lock()
+	t.Feed.columns[key] = c
+	t.Feed.mu.Unlock()
+	return c.copy(first), nil
+}
+
+// cut drops points before first, which left the chart, and from on, which
+// were asked again.
+func (c *columns) cut(first, from int64) {
+	for k, s := range c.series {
+		lo, hi := 0, len(s.Points)
+		for lo < hi && s.Points[lo].T < first {
+			lo++
+		}
+		for hi > lo && s.Points[hi-1].T >= from {
+			hi--
+		}
+		if lo == hi {
+			delete(c.series, k)
+			continue
+		}
+		s.Points = append(s.Points[:0:0], s.Points[lo:hi]...)
+	}
+}
+
+// copy hands the points out: snapshots are immutable and the memo is not.
+func (c *columns) copy(first int64) []sources.Series {
+	out := make([]sources.Series, 0, len(c.series))
+	for _, s := range c.series {
+		lo := 0
+		for lo < len(s.Points) && s.Points[lo].T < first {
+			lo++
+		}
+		if lo < len(s.Points) {
+			out = append(out, sources.Series{Labels: s.Labels, Points: append([]sources.Point(nil), s.Points[lo:]...)})
+		}
+	}
+	return out
+}
+
+// prune forgets memos that no recent tick used. The caller holds f.mu.
+func (f *Feed) prune(t *tick) {
+	for k, c := range f.columns {
+		if age := t.At.Sub(c.used); age > time.Minute || age < -time.Minute {
+			delete(f.columns, k)
+		}
+	}
+	oldest := t.At.Add(-presenceWindow).UnixMilli()
+	for k := range f.stale {
+		if k.at < oldest || len(t.down) == 0 {
+			delete(f.stale, k)
+		}
+	}
+}

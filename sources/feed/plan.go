@@ -1,0 +1,157 @@
+package feed
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"dynascope/sources"
+	"dynascope/sources/catalog"
+)
+
+// plan is how one need is asked.
+type plan struct {
+	query  catalog.Query
+	window time.Duration
+	// ready is false while the store is too young for any answer.
+	ready bool
+}
+
+// plan turns needs into questions. A need that the catalogue refuses becomes
+// a figure in error at once.
+func (t *tick) plan(needs []sources.Need) {
+	for _, n := range needs {
+		if _, done := t.figures[n]; done {
+			continue
+		}
+		fig := &sources.Figure{Need: n, At: t.At}
+		t.figures[n] = fig
+		if m, ok := t.cat.Metric(n.Key); ok {
+			fig.Title, fig.Unit, fig.Better = m.Title, m.Unit, m.Better
+		}
+		window := t.lookBack(n)
+		q, err := t.cat.Query(n, window, t.Scope)
+		if err != nil {
+			fig.Status, fig.Err = sources.StatusError, err.Error()
+			continue
+		}
+		fig.Expr, fig.Tried, fig.AllModels, fig.Note = q.Expr, q.Families, q.AllModels, q.Note
+		if n.Form != sources.FormNow && n.Form != sources.FormTotal {
+			fig.Window = window
+		}
+		t.plans[n] = plan{query: q, window: window, ready: t.have > 0}
+	}
+}
+
+// lookBack is the window of a need: what was asked, but no longer than the
+// store is old (a rate over five minutes of which twelve seconds are filled
+// would be 25 times too low), and never below four scrapes.
+func (t *tick) lookBack(n sources.Need) time.Duration {
+	w := n.Window
+	switch {
+	case n.IsRange() && w <= 0:
+		w = n.Step
+	case w <= 0:
+		w = t.Window
+	}
+	least := 4 * t.interval
+	if !n.IsRange() {
+		w = min(w, t.have)
+	}
+	return max(w, least).Truncate(time.Second)
+}
+
+// ask runs every distinct question once.
+func (t *tick) ask(ctx context.Context) {
+	type job struct {
+		needs []sources.Need
+		plan  plan
+	}
+	shared := map[string]int{}
+	var jobs []job
+	for n, p := range t.plans {
+		if !p.ready {
+			continue
+		}
+		key := p.query.Expr + "\x00" + n.Span.String() + "\x00" + n.Step.String()
+		if i, ok := shared[key]; ok {
+			jobs[i].needs = append(jobs[i].needs, n)
+			continue
+		}
+		shared[key] = len(jobs)
+		jobs = append(jobs, job{[]sources.Need{n}, p})
+	}
+	each(len(jobs), func(i int) {
+		j := jobs[i]
+		n := j.needs[0]
+		var got []sources.Series
+		var err error
+		if n.IsRange() {
+			got, err = t.course(ctx, j.plan.query.Expr, n)
+		} else {
+			t.count()
+			got, err = t.store.Instant(ctx, j.plan.query.Expr, t.At)
+		}
+		sortSeries(got)
+		for _, n := range j.needs {
+			// Each figure is touched by exactly one job: needs are distinct.
+			f := t.figures[n]
+			f.Series = got
+			if err != nil {
+				f.Status, f.Err = sources.StatusError, err.Error()
+			}
+		}
+	})
+}
+
+// judge gives every figure its status from what came back and what exists.
+func (t *tick) judge(found presence) {
+	for n, p := range t.plans {
+		f := t.figures[n]
+		f.Found = found.families(p.query)
+		if f.Status == sources.StatusError || f.Status == sources.StatusStale {
+			continue
+		}
+		switch {
+		case len(f.Series) > 0:
+			f.Status = valueStatus(f)
+		case !p.ready || !t.anyGood():
+			f.Status = sources.StatusPending
+		case !found.any(p.query):
+			f.Status = sources.StatusAbsent
+		case t.have < 2*t.interval+t.interval/2 && n.Form != sources.FormNow && n.Form != sources.FormTotal:
+			f.Status = sources.StatusPending // one scrape makes no rate
+		default:
+			f.Status = sources.StatusIdle
+		}
+		if f.Status == sources.StatusIdle || f.Status == sources.StatusAbsent || f.Status == sources.StatusPending {
+			f.Series = nil
+		}
+	}
+}
+
+// anyGood says whether any target has ever answered.
+func (t *tick) anyGood() bool {
+	for _, g := range t.targets {
+		if !g.LastGood.IsZero() {
+			return true
+		}
+	}
+	return len(t.targets) == 0
+}
+
+// valueStatus judges an answer that holds series.
+func valueStatus(f *sources.Figure) sources.Status {
+	if f.Need.Form == sources.FormBuckets {
+		if b, ok := sources.BucketsOf(f.Series); !f.Need.IsRange() && (!ok || b.N <= 0) {
+			return sources.StatusIdle
+		}
+		return sources.StatusOK
+	}
+	for _, s := range f.Series {
+		if p, ok := s.Last(); ok && !math.IsNaN(p.V) {
+			return sources.StatusOK
+		}
+	}
+	return sources.StatusNaN
+}
