@@ -1,0 +1,201 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"dynascope/sources"
+	"dynascope/sources/text"
+	"dynascope/tui/cells"
+	"dynascope/tui/pane"
+)
+
+// glossaryKeys are the catalogue's figures whose help makes the glossary.
+var glossaryKeys = []string{
+	"frontend.ttft", "frontend.itl", "frontend.e2e", "frontend.isl", "frontend.osl",
+	"engine.running", "engine.waiting", "engine.kv_usage", "engine.preemptions", "engine.queue_time",
+	"router.kv_hit_rate", "router.belief.active_blocks",
+}
+
+func (m *Model) helpLines(w int) []string {
+	s := m.styles
+	lines := []string{cells.Rule("keys", w, s)}
+	group := ""
+	for _, b := range bindings {
+		if b.group != group {
+			group = b.group
+			lines = append(lines, "", " "+s.Title.Render(group))
+		}
+		keys := strings.Join(b.keys, " ")
+		if b.action == actScreen {
+			keys = fmt.Sprintf("1-%d", len(m.Panes))
+		}
+		lines = append(lines, "   "+s.Accent.Render(cells.Fit(keys, 16))+s.Text.Render(b.help))
+	}
+	lines = append(lines, "", cells.Rule("signs", w, s), "")
+	for _, g := range [][2]string{
+		{"2.2-4.7 s", "a quantile is the bucket it lies in; the value is somewhere between"},
+		{"~2.2-4.7 s", "dim: fewer samples than this quantile needs"},
+		{"4.7 s!", "pinned at the last finite bucket edge: the true tail may be longer"},
+		{"-", "absent: no family of that name was seen; e says which names were tried"},
+		{"idle", "the family is there; nothing happened in the window"},
+		{"41 % (12 s)", "stale: the last good value and its age"},
+		{s.G.Ellipsis, "pending: not enough scrapes yet"},
+	} {
+		lines = append(lines, "   "+s.Text.Render(cells.Fit(g[0], 16))+s.Dim.Render(g[1]))
+	}
+	lines = append(lines, "", cells.Rule("glossary", w, s), "")
+	for _, key := range glossaryKeys {
+		metric, ok := m.Catalog.Metric(key)
+		if !ok {
+			continue
+		}
+		lines = append(lines, "   "+s.Label.Render(metric.Title))
+		for _, l := range cells.Wrap(metric.Help, max(w-8, 10)) {
+			lines = append(lines, "     "+s.Dim.Render(l))
+		}
+	}
+	return lines
+}
+
+// explainLines say what the focused figures are: meaning, value, window,
+// count, source, query, age, and what would bring a missing one.
+func (m *Model) explainLines(w int) []string {
+	s := m.styles
+	needs := factNeeds
+	if ex, ok := m.pane().(pane.Explainer); ok {
+		if got := ex.Explain(m.frame()); len(got) > 0 {
+			needs = got
+		}
+	}
+	lines := []string{cells.Rule("explain", w, s)}
+	if m.snap == nil {
+		return append(lines, s.Dim.Render(" nothing has been asked yet"))
+	}
+	for _, n := range needs {
+		lines = append(lines, "")
+		lines = append(lines, m.explainOne(n, w)...)
+	}
+	return lines
+}
+
+func (m *Model) explainOne(n sources.Need, w int) []string {
+	s := m.styles
+	f := m.snap.Figure(n)
+	metric, _ := m.Catalog.Metric(n.Key)
+	title := f.Title
+	if title == "" {
+		title = n.Key
+	}
+	lines := []string{" " + s.Title.Render(title) + s.Dim.Render("  "+n.Key+" · "+string(n.Form))}
+	row := func(label, body string) {
+		for i, l := range cells.Wrap(body, max(w-16, 10)) {
+			if i > 0 {
+				label = ""
+			}
+			lines = append(lines, "   "+s.Label.Render(cells.Fit(label, 11))+" "+s.Text.Render(l))
+		}
+	}
+	row("means", metric.Help)
+	row("status", statusWords(f))
+	if v, ok := f.Value(); ok && n.Form != sources.FormBuckets && n.By == "" {
+		row("value", text.Value(v, f.Unit))
+	}
+	if b, ok := f.Buckets(); ok && n.Form == sources.FormBuckets && n.By == "" {
+		for _, q := range []float64{0.5, 0.95, 0.99} {
+			if bounds, ok := b.Quantile(q); ok {
+				note := ""
+				if !bounds.Enough {
+					note = fmt.Sprintf("  (%s samples are too few; %s are needed)", text.Count(b.N), text.Count(sources.LeastSamples(q)))
+				}
+				row(fmt.Sprintf("p%g", q*100), text.Bounds(bounds, f.Unit)+note)
+			}
+		}
+		row("samples", text.Count(b.N))
+	}
+	if f.Window > 0 {
+		row("window", text.Age(f.Window))
+	}
+	if age := m.snap.At.Sub(f.At); age > time.Second && !f.At.IsZero() {
+		row("age", text.Age(age))
+	}
+	if f.AllModels {
+		row("scope", "all models: this family does not tell them apart")
+	}
+	row("families", strings.Join(f.Tried, ", "))
+	if len(f.Found) > 0 {
+		row("found", strings.Join(f.Found, ", "))
+	}
+	if !f.HasValue() && f.Note != "" {
+		row("hint", f.Note)
+	}
+	if f.Err != "" {
+		row("error", text.Clean(f.Err, 300))
+	}
+	row("query", f.Expr)
+	return lines
+}
+
+// statusWords is a figure's status in words.
+func statusWords(f *sources.Figure) string {
+	switch f.Status {
+	case sources.StatusOK:
+		return "live"
+	case sources.StatusPending:
+		return "pending: not enough scrapes yet"
+	case sources.StatusAbsent:
+		return "absent: none of these families was seen in the last 5 minutes"
+	case sources.StatusIdle:
+		return "idle: the family is there, nothing happened in the window"
+	case sources.StatusNaN:
+		return "the answer is not a number"
+	case sources.StatusStale:
+		return "stale: the scrape that brought it is dead; this is the last good value"
+	default:
+		return "the question failed"
+	}
+}
+
+// targetLines list the targets: health, and what each scrape costs the server
+// (honesty.md rule 7).
+func (m *Model) targetLines(w int) []string {
+	s := m.styles
+	lines := []string{cells.Rule("targets: health, and what each scrape costs", w, s), ""}
+	if m.snap == nil {
+		return lines
+	}
+	lines = append(lines, s.Label.Render(" "+cells.Fit("instance", 26)+cells.Fit("role", 10)+cells.FitRight("every", 8)+cells.FitRight("took", 9)+cells.FitRight("server", 9)+cells.FitRight("body", 9)+cells.FitRight("lines", 8)))
+	for _, t := range m.snap.Targets {
+		mark := s.Good.Render(s.G.Good)
+		switch t.Health {
+		case sources.HealthDown:
+			mark = s.Bad.Render(s.G.Bad)
+		case sources.HealthPending:
+			mark = s.Dim.Render(s.G.Idle)
+		}
+		every := text.Age(t.Interval)
+		if t.Slowed {
+			every += "!"
+		}
+		lines = append(lines, mark+cells.Fit(text.Clean(t.Instance, 80), 26)+cells.Fit(t.Role, 10)+
+			cells.FitRight(every, 8)+cells.FitRight(text.Millis(t.Took.Seconds()), 9)+cells.FitRight(text.Millis(t.ServerShare.Seconds()), 9)+
+			cells.FitRight(text.BytesShort(float64(t.Bytes)), 9)+cells.FitRight(text.Count(float64(t.Samples)), 8))
+		if t.Error != "" {
+			for _, l := range cells.Wrap(text.Clean(t.Error, 300), max(w-6, 10)) {
+				lines = append(lines, "     "+s.Warn.Render(l))
+			}
+		}
+		if !t.LastGood.IsZero() && t.Health == sources.HealthDown {
+			lines = append(lines, "     "+s.Dim.Render("last good "+text.Age(m.snap.At.Sub(t.LastGood))+" ago"))
+		}
+		if t.Slowed {
+			lines = append(lines, "     "+s.Dim.Render("scraped less often: its server spends over 5 % of the interval on a page"))
+		}
+		if t.Insecure {
+			lines = append(lines, "     "+s.Bad.Render("TLS is not verified"))
+		}
+	}
+	lines = append(lines, "", s.Dim.Render(fmt.Sprintf(" this tick: %d queries, %s", m.snap.Queries, text.Millis(m.snap.Took.Seconds()))))
+	return lines
+}

@@ -1,0 +1,186 @@
+package tui
+
+import (
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"dynascope/themes"
+	"dynascope/tui/cells"
+	"dynascope/tui/pane"
+)
+
+// overlay is what lies over the pane, or is typed in the bottom line.
+type overlay struct {
+	kind   string // an action, "" when closed
+	input  string // of the filter and the palette
+	err    string
+	scroll int
+	pick   int
+}
+
+func (o overlay) open() bool { return o.kind != "" }
+
+// typing says whether keys are text.
+func (o overlay) typing() bool { return o.kind == actFilter || o.kind == actPalette }
+
+// prompt is the bottom line while typing.
+func (o overlay) prompt(s themes.Styles, w int) string {
+	sign := map[string]string{actFilter: "/", actPalette: ":"}[o.kind]
+	if sign == "" {
+		return ""
+	}
+	parts := []cells.Part{cells.L(" "+s.Accent.Render(sign)+s.Text.Render(o.input)+s.Select.Render(" "), 0)}
+	if o.err != "" {
+		parts = append(parts, cells.R(s.Bad.Render(o.err)+" ", 0))
+	}
+	return cells.Line(w, parts...)
+}
+
+func (m *Model) openOverlay(kind string) tea.Cmd {
+	if kind == actFilter {
+		f, ok := m.pane().(pane.Filterer)
+		if !ok {
+			m.notice.say("nothing to filter on this screen")
+			return nil
+		}
+		m.overlay = overlay{kind: kind, input: f.Filter()}
+		return nil
+	}
+	m.overlay = overlay{kind: kind}
+	return nil
+}
+
+// filter is the filter in force on the active pane.
+func (m *Model) filter() string {
+	if f, ok := m.pane().(pane.Filterer); ok {
+		return f.Filter()
+	}
+	return ""
+}
+
+func (m *Model) overlayKey(key string, msg tea.KeyPressMsg) tea.Cmd {
+	if key == "ctrl+c" {
+		return tea.Quit
+	}
+	if key == "ctrl+z" {
+		return tea.Suspend
+	}
+	if m.overlay.typing() {
+		return m.typeKey(key, msg)
+	}
+	switch key {
+	case "esc", "q", "enter":
+		m.overlay = overlay{}
+	case "j", "down":
+		m.overlay.scroll++
+	case "k", "up":
+		m.overlay.scroll = max(0, m.overlay.scroll-1)
+	case "pgdown", "ctrl+d":
+		m.overlay.scroll += 10
+	case "pgup", "ctrl+u":
+		m.overlay.scroll = max(0, m.overlay.scroll-10)
+	case "g", "home":
+		m.overlay.scroll = 0
+	default:
+		// The key that opened it closes it.
+		if b, ok := lookup(key); ok && b.action == m.overlay.kind {
+			m.overlay = overlay{}
+		}
+	}
+	return nil
+}
+
+// typeKey edits the filter or the palette's text. The filter works while it
+// is typed; esc leaves it as it was before.
+func (m *Model) typeKey(key string, msg tea.KeyPressMsg) tea.Cmd {
+	o := &m.overlay
+	switch key {
+	case "esc":
+		if o.kind == actFilter {
+			_ = m.setFilter("")
+		}
+		m.overlay = overlay{}
+		return m.ask()
+	case "enter":
+		kind, pick, err := o.kind, m.paletteRows(), o.err
+		if kind == actFilter {
+			if err == "" {
+				m.overlay = overlay{}
+			}
+			return nil
+		}
+		i := o.pick
+		m.overlay = overlay{}
+		if i < len(pick) {
+			return pick[i].run(m)
+		}
+		return nil
+	case "backspace":
+		if r := []rune(o.input); len(r) > 0 {
+			o.input = string(r[:len(r)-1])
+		}
+	case "ctrl+u":
+		o.input = ""
+	case "up":
+		o.pick = max(0, o.pick-1)
+		return nil
+	case "down", "tab":
+		o.pick = min(o.pick+1, max(len(m.paletteRows())-1, 0))
+		return nil
+	default:
+		if msg.Text == "" {
+			return nil
+		}
+		o.input += strings.Map(printable, msg.Text)
+	}
+	o.pick = 0
+	if o.kind == actFilter {
+		o.err = ""
+		if err := m.setFilter(o.input); err != nil {
+			o.err = err.Error()
+		}
+		return m.ask()
+	}
+	return nil
+}
+
+func printable(r rune) rune {
+	if r < ' ' || (r >= 0x7f && r < 0xa0) {
+		return -1
+	}
+	return r
+}
+
+func (m *Model) setFilter(text string) error {
+	f, ok := m.pane().(pane.Filterer)
+	if !ok {
+		return nil
+	}
+	m.drawn = drawn{}
+	return f.SetFilter(text)
+}
+
+// overlayView draws what lies over the pane; while a filter is typed that is
+// the pane itself.
+func (m *Model) overlayView(w, h int) string {
+	var lines []string
+	switch m.overlay.kind {
+	case actFilter:
+		return m.paneView(w, h)
+	case actHelp:
+		lines = m.helpLines(w)
+	case actPalette:
+		lines = m.paletteLines(w, h)
+	case actExplain:
+		lines = m.explainLines(w)
+	case actTargets:
+		lines = m.targetLines(w)
+	}
+	if top := max(0, len(lines)-h); m.overlay.scroll > top {
+		lines = lines[top:]
+	} else {
+		lines = lines[m.overlay.scroll:]
+	}
+	return cells.Block(lines, w, h)
+}

@@ -1,0 +1,292 @@
+package tui
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"dynascope/sources"
+	"dynascope/sources/text"
+	"dynascope/tui/cells"
+	"dynascope/tui/figure"
+)
+
+// The facts line asks for these, whatever screen is shown. Until verdicts
+// exist it states facts: no severity, no cause.
+var (
+	factTTFT    = sources.Need{Key: "frontend.ttft", Form: sources.FormBuckets}
+	factEngine  = sources.Need{Key: "engine.ttft", Form: sources.FormBuckets}
+	factRunning = sources.Need{Key: "engine.running", Form: sources.FormNow}
+	factWaiting = sources.Need{Key: "engine.waiting", Form: sources.FormNow}
+	factKV      = sources.Need{Key: "engine.kv_usage", Form: sources.FormNow}
+	factNeeds   = []sources.Need{factTTFT, factEngine, factRunning, factWaiting, factKV}
+)
+
+// header is the first line: what is watched, by which store, at what moment.
+func (m *Model) header() string {
+	s := m.styles
+	name := m.Name
+	var models string
+	if m.snap != nil && len(m.snap.Models) > 0 {
+		models = text.Clean(strings.Join(m.snap.Models, ", "), 60)
+	}
+	if name == "" {
+		name, models = models, ""
+	}
+	title := s.Title.Render("dynascope")
+	parts := []cells.Part{cells.L(" "+title, 4), cells.L(s.Text.Render(text.Clean(name, 60)), 0)}
+	if models != "" {
+		parts = append(parts, cells.L(s.Text.Render(models), 3))
+	}
+	parts = append(parts, cells.L(s.Dim.Render(m.census()), 5))
+
+	parts = append(parts, cells.R(m.storeMark(), 1), cells.R(m.clockMark(), 0), cells.R(s.Dim.Render(m.windowMark())+" ", 0))
+	return cells.Line(m.w, parts...)
+}
+
+// census counts what is watched: "1 frontend · 2 decode + 1 prefill".
+func (m *Model) census() string {
+	if m.snap == nil {
+		return ""
+	}
+	frontends, roles := 0, map[string]int{}
+	for _, t := range m.snap.Targets {
+		if t.Role == "frontend" {
+			frontends++
+		}
+	}
+	for _, w := range m.snap.Workers {
+		if w.State != sources.WorkerGone {
+			roles[w.Role]++
+		}
+	}
+	var out []string
+	if frontends > 0 {
+		out = append(out, plural(frontends, "frontend"))
+	}
+	var pools []string
+	for _, r := range []string{"prefill", "decode", "encode"} {
+		if n := roles[r]; n > 0 {
+			pools = append(pools, fmt.Sprintf("%d %s", n, r))
+		}
+	}
+	if n := roles["aggregated"] + roles[""]; n > 0 {
+		pools = append(pools, plural(n, "worker"))
+	}
+	if len(pools) > 0 {
+		out = append(out, strings.Join(pools, " + "))
+	}
+	return strings.Join(out, " · ")
+}
+
+func (m *Model) storeMark() string {
+	s := m.styles
+	if m.snap == nil {
+		return s.Dim.Render(s.G.Idle + " starting")
+	}
+	store := fmt.Sprintf("%s %s", m.snap.Store, text.Age(m.Tick))
+	up := 0
+	for _, t := range m.snap.Targets {
+		if t.Health == sources.HealthUp {
+			up++
+		}
+	}
+	if up == 0 {
+		return s.Warn.Render(s.G.Warn + " " + store)
+	}
+	return s.Good.Render(s.G.Good) + " " + s.Dim.Render(store)
+}
+
+func (m *Model) clockMark() string {
+	s := m.styles
+	if m.snap == nil {
+		return ""
+	}
+	at := text.Clock(m.snap.At)
+	if m.at.IsZero() {
+		return s.Good.Render("LIVE") + " " + s.Text.Render(at)
+	}
+	return s.Select.Render(" PAUSED " + text.Clock(m.at) + " ")
+}
+
+func (m *Model) windowMark() string {
+	w := "window " + text.Age(m.window)
+	if m.snap != nil && m.snap.Have < m.snap.Window && m.snap.Window == m.window {
+		w += " (have " + text.Age(m.snap.Have) + ")"
+	}
+	if m.w < 100 {
+		w = strings.TrimPrefix(w, "window ")
+	}
+	return w
+}
+
+// facts is the second line: what is so, with its count and source.
+func (m *Model) facts() string {
+	s := m.styles
+	if m.snap == nil {
+		return cells.Line(m.w, cells.L(" "+s.Dim.Render("asking the targets for their first page"+s.G.Ellipsis), 0))
+	}
+	if why := m.silence(); why != "" {
+		return cells.Line(m.w, cells.L(" "+s.Warn.Render(s.G.Unknown+" NO DATA")+"  "+why, 0))
+	}
+	parts := []cells.Part{cells.L(" "+m.ttftFact(), 0)}
+	add := func(label string, n sources.Need, priority int) {
+		f := m.snap.Figure(n)
+		parts = append(parts, cells.Part{Text: s.Dim.Render(label+" ") + figure.Value(f, m.snap.At, s), Priority: priority, Sep: s.Dim.Render(" · ")})
+	}
+	add("running", factRunning, 3)
+	add("queue", factWaiting, 1)
+	add("KV", factKV, 2)
+	if n := m.staleTargets(); n != "" {
+		parts = append(parts, cells.Part{Text: s.Warn.Render(s.G.Warn) + " " + n, Priority: 0, Sep: s.Dim.Render(" · ")})
+	}
+	return cells.Line(m.w, parts...)
+}
+
+// ttftFact states the p95 with its count and where it was measured; without a
+// frontend the engine's.
+func (m *Model) ttftFact() string {
+	s := m.styles
+	f, from := m.snap.Figure(factTTFT), "frontend"
+	if f.Status == sources.StatusAbsent {
+		if e := m.snap.Figure(factEngine); e.Status != sources.StatusAbsent {
+			f, from = e, "engine"
+		}
+	}
+	out := s.Dim.Render("TTFT p95 ") + figure.Quantile(f, 0.95, s)
+	if b, ok := f.Buckets(); ok && b.N > 0 {
+		out += s.Dim.Render(" (n " + text.Count(math.Round(b.N)) + ", " + from + ")")
+	}
+	return out
+}
+
+// silence says why there is nothing to show, with the first hint that helps.
+func (m *Model) silence() string {
+	if len(m.snap.Targets) == 0 {
+		return "no targets; start with --target http://HOST:8000"
+	}
+	pending := true
+	first := ""
+	for _, t := range m.snap.Targets {
+		if t.Health == sources.HealthUp {
+			return ""
+		}
+		pending = pending && t.Health == sources.HealthPending
+		if first == "" && t.Error != "" {
+			first = t.Instance + ": " + t.Error
+		}
+	}
+	if pending {
+		return "waiting for the first answer of " + plural(len(m.snap.Targets), "target")
+	}
+	return text.Clean(first, 300)
+}
+
+// staleTargets counts the dead among the targets: "1 of 3 targets stale 12 s".
+func (m *Model) staleTargets() string {
+	down, oldest := 0, m.snap.At
+	for _, t := range m.snap.Targets {
+		if t.Health == sources.HealthDown {
+			down++
+			if !t.LastGood.IsZero() && t.LastGood.Before(oldest) {
+				oldest = t.LastGood
+			}
+		}
+	}
+	if down == 0 {
+		return ""
+	}
+	out := fmt.Sprintf("%d of %s stale", down, plural(len(m.snap.Targets), "target"))
+	if age := m.snap.At.Sub(oldest); age > 0 {
+		out += " " + text.Age(age)
+	}
+	return out
+}
+
+// tabs is the third line.
+func (m *Model) tabs() string {
+	s := m.styles
+	var parts []cells.Part
+	for i, p := range m.Panes {
+		title := p.Title()
+		if m.w < 100 {
+			title = p.Short()
+		}
+		label := fmt.Sprintf(" %d %s ", i+1, title)
+		if i == m.active {
+			label = s.TabActive.Render(label)
+		} else {
+			label = s.TabIdle.Render(label)
+		}
+		parts = append(parts, cells.Part{Text: label, Sep: " "})
+	}
+	if f := m.filter(); f != "" {
+		parts = append(parts, cells.R(s.Accent.Render("/"+text.Clean(f, 40)), 0))
+	}
+	parts = append(parts, cells.R(s.Dim.Render("? keys  : command "), 1))
+	return cells.Line(m.w, parts...)
+}
+
+// footer is the last line: the most useful keys, or the answer to the last
+// one, and the targets' state.
+func (m *Model) footer() string {
+	s := m.styles
+	left := []cells.Part{}
+	switch {
+	case m.notice.text != "":
+		left = append(left, cells.L(" "+s.Accent.Render(text.Clean(m.notice.text, 200)), 0))
+	default:
+		for i, b := range bindings {
+			if b.hint == "" {
+				continue
+			}
+			key := b.keys[0]
+			left = append(left, cells.Part{Text: s.Accent.Render(key) + " " + s.Dim.Render(b.hint), Priority: 10 + i})
+		}
+		if len(left) > 0 {
+			left[0].Text = " " + left[0].Text
+		}
+	}
+	return cells.Line(m.w, append(left, cells.R(m.targetsMark()+" ", 0))...)
+}
+
+func (m *Model) targetsMark() string {
+	s := m.styles
+	if m.Warning != nil {
+		if w := m.Warning(); w != "" {
+			return s.Warn.Render(s.G.Warn + " " + text.Clean(w, 80))
+		}
+	}
+	if m.snap == nil {
+		return ""
+	}
+	up, slowed := 0, 0
+	insecure := false
+	for _, t := range m.snap.Targets {
+		if t.Health == sources.HealthUp {
+			up++
+		}
+		if t.Slowed {
+			slowed++
+		}
+		insecure = insecure || t.Insecure
+	}
+	out := s.Dim.Render(plural(up, "target") + " ok")
+	if slowed > 0 {
+		out += s.Warn.Render(fmt.Sprintf(" · %d slowed", slowed))
+	}
+	if n := len(m.snap.Targets) - up; n > 0 {
+		out += s.Warn.Render(fmt.Sprintf(" · %d not", n))
+	}
+	if insecure {
+		out += s.Bad.Render(" · TLS NOT VERIFIED")
+	}
+	return out
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}

@@ -1,0 +1,194 @@
+package tui
+
+import (
+	"slices"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"dynascope/themes"
+	"dynascope/tui/pane"
+)
+
+// windows are the look-backs that w cycles through.
+var windows = []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour}
+
+// Update handles one message.
+func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		m.w, m.h = msg.Width, msg.Height
+		return m, m.ask() // courses depend on the width
+	case tickedMsg:
+		m.notice.tick()
+		if !m.at.IsZero() {
+			return m, m.clock() // paused: the view stands still
+		}
+		return m, tea.Batch(m.ask(), m.clock())
+	case answeredMsg:
+		m.asking = false
+		if msg.snap != nil && m.wanted(msg) {
+			m.snap = msg.snap
+		}
+		if m.again {
+			return m, m.ask()
+		}
+	case tea.KeyPressMsg:
+		return m, m.key(msg)
+	}
+	return m, nil
+}
+
+// wanted drops an answer for a moment that the user has left meanwhile.
+func (m *Model) wanted(msg answeredMsg) bool {
+	if m.at.IsZero() {
+		return msg.snap.Live
+	}
+	return msg.snap.Live || msg.snap.At.Equal(m.at)
+}
+
+func (m *Model) key(msg tea.KeyPressMsg) tea.Cmd {
+	key := msg.String()
+	if m.overlay.open() {
+		return m.overlayKey(key, msg)
+	}
+	b, ok := lookup(key)
+	if !ok {
+		return nil
+	}
+	if b.action == actScreen {
+		return m.show(int(key[0] - '1'))
+	}
+	return m.do(b.action)
+}
+
+// do runs an action by name; keys and the palette both come here.
+func (m *Model) do(action string) tea.Cmd {
+	switch action {
+	case actNextTab:
+		return m.show((m.active + 1) % max(len(m.Panes), 1))
+	case actPrevTab:
+		return m.show((m.active + len(m.Panes) - 1) % max(len(m.Panes), 1))
+	case actQuit:
+		return tea.Quit
+	case actSuspend:
+		return tea.Suspend
+	case actRefresh:
+		return m.ask()
+	case actPause:
+		return m.pause()
+	case actEarlier:
+		return m.step(-1)
+	case actLater:
+		return m.step(+1)
+	case actLive:
+		m.at = time.Time{}
+		return m.ask()
+	case actWindow:
+		return m.setWindow(windows[(slices.Index(windows, m.window)+1)%len(windows)])
+	case actZoomIn:
+		return m.zoomTime(-1)
+	case actZoomOut:
+		return m.zoomTime(+1)
+	case actSource:
+		m.source = m.source.After()
+		m.notice.say("latency as the " + string(m.source) + " measured it")
+		return m.ask()
+	case actMaximise:
+		m.zoom = !m.zoom
+		return m.ask()
+	case actTheme:
+		names := themes.Names()
+		_ = m.setTheme(names[(slices.Index(names, m.theme)+1)%len(names)])
+		m.notice.say("theme " + m.theme)
+		return nil
+	case actHelp, actPalette, actTargets, actExplain, actFilter:
+		return m.openOverlay(action)
+	case actEscape:
+		return m.escape()
+	}
+	return m.press(pane.Action(action))
+}
+
+func (m *Model) show(i int) tea.Cmd {
+	if i < 0 || i >= len(m.Panes) || i == m.active {
+		return nil
+	}
+	m.active, m.zoom = i, false
+	return m.ask()
+}
+
+// press hands an action to the pane, and asks again: its needs may follow its
+// cursor.
+func (m *Model) press(a pane.Action) tea.Cmd {
+	p, ok := m.pane().(pane.Presser)
+	if !ok || !p.Press(a, m.frame()) {
+		return nil
+	}
+	m.drawn = drawn{}
+	return m.ask()
+}
+
+// escape backs out one step: filter, zoom, then the pane's own state.
+func (m *Model) escape() tea.Cmd {
+	if f, ok := m.pane().(pane.Filterer); ok && f.Filter() != "" {
+		_ = f.SetFilter("")
+		m.drawn = drawn{}
+		return m.ask()
+	}
+	if m.zoom {
+		m.zoom = false
+		return m.ask()
+	}
+	return m.press(pane.Back)
+}
+
+// pause freezes the view at the moment on screen, or goes back to live.
+func (m *Model) pause() tea.Cmd {
+	if !m.at.IsZero() {
+		m.at = time.Time{}
+		return m.ask()
+	}
+	if m.snap != nil {
+		m.at = m.snap.At
+	}
+	return nil
+}
+
+// step moves the moment on screen by a tenth of the window, at least ten
+// seconds; stepping past now is live again.
+func (m *Model) step(by int) tea.Cmd {
+	if m.snap == nil {
+		return nil
+	}
+	from := m.at
+	if from.IsZero() {
+		if by > 0 {
+			return nil
+		}
+		from = m.snap.At
+	}
+	to := from.Add(time.Duration(by) * max(m.window/10, 10*time.Second))
+	if by > 0 && m.snap.Live {
+		m.at = time.Time{}
+		return m.ask()
+	}
+	if by > 0 && !to.Before(m.Now()) {
+		to = time.Time{}
+	}
+	m.at = to
+	return m.ask()
+}
+
+func (m *Model) zoomTime(by int) tea.Cmd {
+	i := slices.Index(windows, m.window) + by
+	if i < 0 || i >= len(windows) {
+		return nil
+	}
+	return m.setWindow(windows[i])
+}
+
+func (m *Model) setWindow(w time.Duration) tea.Cmd {
+	m.window = w
+	return m.ask()
+}
