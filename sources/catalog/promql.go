@@ -153,7 +153,7 @@ func (b *builder) variant(v Variant, p part, named bool) string {
 		x = b.rename(v, p, x)
 	}
 	if v.Factor != 1 && !p.bare && !p.le {
-		x += " * " + strconv.FormatFloat(v.Factor, 'g', -1, 64)
+		x += " * " + strconv.FormatFloat(v.Factor, 'f', -1, 64)
 	}
 	return x
 }
@@ -267,15 +267,17 @@ func (b *builder) selector(v Variant, p part) string {
 			quoted[i] = regexp.QuoteMeta(in)
 		}
 		if len(quoted) == 1 {
-			ms = append(ms, labels.MustNewMatcher(labels.MatchEqual, "instance", b.scope.Instances[0]))
+			ms = append(ms, printed(labels.MatchEqual, "instance", b.scope.Instances[0]))
 		} else {
-			ms = append(ms, labels.MustNewMatcher(labels.MatchRegexp, "instance", strings.Join(quoted, "|")))
+			ms = append(ms, printed(labels.MatchRegexp, "instance", strings.Join(quoted, "|")))
 		}
 	}
 	if p.only != "" {
-		ms = append(ms, labels.MustNewMatcher(labels.MatchEqual, labels.BucketLabel, p.only))
+		ms = append(ms, printed(labels.MatchEqual, labels.BucketLabel, p.only))
 	}
-	return (&parser.VectorSelector{Name: v.Name + p.suffix, LabelMatchers: ms}).String()
+	text := (&parser.VectorSelector{Name: v.Name + p.suffix, LabelMatchers: ms}).String()
+	// PromQL takes the replacement character for broken UTF-8 unless escaped.
+	return strings.ReplaceAll(text, "\uFFFD", `\ufffd`)
 }
 
 // match compares a label with a value of the scope. Dynamo's frontend writes
@@ -284,7 +286,7 @@ func (b *builder) selector(v Variant, p part) string {
 func match(canonical, own, value string, optional bool) matcher {
 	fold := canonical == "model" && strings.ToLower(value) != strings.ToUpper(value)
 	if !fold && !optional {
-		return labels.MustNewMatcher(labels.MatchEqual, own, value)
+		return printed(labels.MatchEqual, own, value)
 	}
 	re := regexp.QuoteMeta(value)
 	if fold {
@@ -293,7 +295,14 @@ func match(canonical, own, value string, optional bool) matcher {
 	if optional {
 		re += "|"
 	}
-	return labels.MustNewMatcher(labels.MatchRegexp, own, re)
+	return printed(labels.MatchRegexp, own, re)
+}
+
+// printed is a matcher that is only ever printed: its regular expression is
+// left uncompiled, since a tick asks some hundred questions.
+func printed(t labels.MatchType, name, value string) matcher {
+	// No store holds a label value that is not UTF-8, and no parser takes one.
+	return &labels.Matcher{Type: t, Name: name, Value: strings.ToValidUTF8(value, "\uFFFD")}
 }
 
 // decimalExponent is n where f is 10ⁿ; only then can an edge be converted in
