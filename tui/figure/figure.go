@@ -77,11 +77,14 @@ func Bounds(b sources.Bounds, unit string, st sources.Status, s themes.Styles) s
 	if b.Pinned {
 		out += "!" // the last finite edge: the tail may be piled up there
 	}
+	if !b.Enough {
+		out = "~" + out
+	}
 	switch {
 	case st == sources.StatusStale || st == sources.StatusError:
 		return s.Stale.Render(out)
 	case !b.Enough:
-		return s.Dim.Render("~" + out)
+		return s.Dim.Render(out)
 	}
 	return s.Value.Render(out)
 }
