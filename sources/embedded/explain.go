@@ -17,9 +17,9 @@ import (
 
 // explain turns what a scrape failed with into one line for the screen:
 // lower case, without control characters, without the URL (its parameters may
-// be secrets), with a hint where there is something to do. detail is what the
-// probe learned from the body.
-func explain(err error, spec TargetSpec, detail string) string {
+// be secrets), with a hint where there is something to do. timeout is the one
+// in force, detail what the probe learned from the body.
+func explain(err error, spec TargetSpec, timeout time.Duration, detail string) string {
 	if err == nil {
 		return ""
 	}
@@ -36,7 +36,7 @@ func explain(err error, spec TargetSpec, detail string) string {
 		unknown x509.UnknownAuthorityError
 		invalid x509.CertificateInvalidError
 		host    x509.HostnameError
-		timeout net.Error
+		netErr  net.Error
 	)
 	hint := ""
 	switch {
@@ -47,8 +47,8 @@ func explain(err error, spec TargetSpec, detail string) string {
 		if dns.IsTimeout {
 			text, hint = "host name lookup timed out: "+oneLine(dns.Name), "the resolver of this host does not answer; give an IP address"
 		}
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		text, hint = "no answer within "+scrapeTimeout(spec.Timeout, spec.Interval).Round(time.Millisecond).String(), "the server hangs or is overloaded, or a firewall drops the packets"
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
+		text, hint = "no answer within "+timeout.String(), "the server hangs or is overloaded, or a firewall drops the packets"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		text, hint = "connection refused", "nothing listens there: the process died, is still starting, or uses another port"
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
@@ -58,7 +58,7 @@ func explain(err error, spec TargetSpec, detail string) string {
 	case errors.As(err, &host):
 		text, hint = "the certificate is for another host name", "use the name that it was issued for"
 	case errors.As(err, &invalid):
-		hint = "the server's certificate"
+		text, hint = "the certificate is not valid: "+text, "is it expired, or the clock of this host wrong?"
 	case strings.Contains(text, "HTTP response to HTTPS client"):
 		text, hint = "the server speaks plain http", "write http:// instead of https://"
 	case strings.Contains(text, "malformed HTTP response"):

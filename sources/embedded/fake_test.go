@@ -111,7 +111,14 @@ func eventually(t *testing.T, what string, cond func() bool) {
 	}
 }
 
-// value is the newest value of an expression that gives one series.
+// hole says whether a series is missing though its target is not down: a scrape
+// that failed because the machine is busy is no hole.
+func hole(t *testing.T, s *Store, series string) bool {
+	t.Helper()
+	return !absent(t, s, "absent("+series+") unless on() (up == 0)")()
+}
+
+// value1 is the newest value of an expression that gives one series.
 func value1(t *testing.T, s *Store, expr string) (float64, bool) {
 	t.Helper()
 	out, err := s.Instant(context.Background(), expr, time.Now())
@@ -142,8 +149,9 @@ func absent(t *testing.T, s *Store, expr string) func() bool {
 	}
 }
 
-// scrapes waits until n more requests were answered and stored.
-func scrapes(t *testing.T, s *Store, f *fake, n int) {
+// scrapes waits until the answers of n more requests are stored, as far as one
+// loop asks: the request after the last of them came.
+func scrapes(t *testing.T, f *fake, n int) {
 	t.Helper()
 	want := f.requests() + n + 1
 	eventually(t, "scrapes", func() bool { return f.requests() > want })

@@ -249,11 +249,15 @@ func (a *scrapeAppender) Commit() error {
 		a.s.endSeries(t.instance, a.result.at, false)
 	}
 	if answered && a.loop != nil {
-		if d, err := model.ParseDuration(a.loop.GetValue(model.ScrapeIntervalLabel)); err == nil {
-			a.s.observe(t, time.Duration(d), wait)
-		}
+		a.s.observe(t, a.interval(), wait)
 	}
 	return nil
+}
+
+// interval is the one that this scrape's loop runs at.
+func (a *scrapeAppender) interval() time.Duration {
+	d, _ := model.ParseDuration(a.loop.GetValue(model.ScrapeIntervalLabel)) // we wrote it
+	return time.Duration(d)
 }
 
 // settle takes the scrape into the target's status. turned says that this is
@@ -279,7 +283,11 @@ func (a *scrapeAppender) settle(err error, wait time.Duration, answered bool) (t
 		}
 		t.detail = ""
 	} else {
-		st.Error = explain(err, t.spec, t.detail)
+		timeout := scrapeTimeout(t.spec.Timeout, t.base)
+		if a.loop != nil {
+			timeout = scrapeTimeout(t.spec.Timeout, a.interval())
+		}
+		st.Error = explain(err, t.spec, timeout, t.detail)
 	}
 	return turned
 }

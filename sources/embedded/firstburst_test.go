@@ -98,7 +98,7 @@ func TestFirstBurstNotOnFirstScrape(t *testing.T) {
 	s, f := open(t, Options{}), newFake(t, "# TYPE old_total counter\nold_total 1e6\n")
 	add(t, s, f.URL)
 	eventually(t, "first scrape", isValue(t, s, "old_total", 1e6))
-	scrapes(t, s, f, 2)
+	scrapes(t, f, 2)
 	if v := raw(t, s, "old_total")[0].V; v != 1e6 {
 		t.Errorf("starts at %v", v)
 	}
@@ -123,12 +123,19 @@ func TestFirstBurstOpenMetrics(t *testing.T) {
 // A series that vanishes and comes back would jump by its whole total.
 func TestFirstBurstNotForReturningSeries(t *testing.T) {
 	const counter = "# TYPE c_total counter\nc_total 1000\n"
-	s, f := open(t, Options{}), newFake(t, quiet+counter)
+	for _, retention := range []time.Duration{0, time.Millisecond} { // the second: longer ago than the store keeps
+		returning(t, retention, counter)
+	}
+}
+
+func returning(t *testing.T, retention time.Duration, counter string) {
+	s, f := open(t, Options{Retention: retention}), newFake(t, quiet+counter)
 	add(t, s, f.URL)
 	eventually(t, "first scrape", isValue(t, s, "c_total", 1000))
-	scrapes(t, s, f, 2)
+	scrapes(t, f, 2)
 	f.page(quiet)
 	eventually(t, "the counter gone", absent(t, s, "c_total"))
+	scrapes(t, f, 2) // the previous good scrape is no longer the stale marker's
 	f.page(quiet + "# TYPE c_total counter\nc_total 1003\n")
 	eventually(t, "the counter back", isValue(t, s, "c_total", 1003))
 	for _, p := range raw(t, s, "c_total") {
@@ -196,6 +203,7 @@ func TestFirstBurstNotAfterRemoveAndAdd(t *testing.T) {
 	f.page(quiet)
 	add(t, s, f.URL)
 	eventually(t, "first scrape", isValue(t, s, "up_since", 1))
+	scrapes(t, f, 2)
 	f.page(quiet + "# TYPE c_total counter\nc_total 1002\n")
 	eventually(t, "the counter back", isValue(t, s, "c_total", 1002))
 	for _, p := range raw(t, s, "c_total") {

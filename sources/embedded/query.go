@@ -52,6 +52,7 @@ func (s *Store) ask(ctx context.Context, query func(context.Context) (promql.Que
 		return nil, errClosed
 	}
 	defer s.asking.Done()
+	asker := ctx
 	ctx, cancel := context.WithTimeout(ctx, s.opts.QueryTimeout)
 	defer cancel()
 	defer context.AfterFunc(s.ctx, cancel)()
@@ -59,42 +60,39 @@ func (s *Store) ask(ctx context.Context, query func(context.Context) (promql.Que
 	case s.queries <- struct{}{}:
 		defer func() { <-s.queries }()
 	case <-ctx.Done():
-		return nil, s.refused(ctx.Err())
+		return nil, s.refused(asker, ctx.Err())
 	}
 	q, err := query(ctx)
 	if err != nil {
-		return nil, s.refused(err)
+		return nil, s.refused(asker, err)
 	}
 	defer q.Close() // gives the points back to a pool: copy first
 	res := q.Exec(ctx)
 	if res.Err != nil {
-		if err := ctx.Err(); err != nil {
-			return nil, s.refused(err)
-		}
-		return nil, s.refused(res.Err)
+		return nil, s.refused(asker, res.Err)
 	}
 	return convert(res.Value)
 }
 
-func (s *Store) refused(err error) error {
+// refused words why a query failed; asker is the caller's own context.
+func (s *Store) refused(asker context.Context, err error) error {
 	var (
-		bad      parser.ParseErrors
-		badOne   *parser.ParseErr
-		timeout  promql.ErrQueryTimeout
-		canceled promql.ErrQueryCanceled
-		many     promql.ErrTooManySamples
+		bad     parser.ParseErrors
+		badOne  *parser.ParseErr
+		timeout promql.ErrQueryTimeout
+		many    promql.ErrTooManySamples
 	)
 	switch {
 	case s.ctx.Err() != nil:
 		return errClosed
+	case asker.Err() != nil:
+		return fmt.Errorf("run query: %w", asker.Err())
 	case errors.As(err, &bad), errors.As(err, &badOne):
 		return fmt.Errorf("read query: %w; hint: the number is line:column in the PromQL text", err)
 	case errors.As(err, &many):
 		return fmt.Errorf("run query: %w; hint: a shorter span, a longer step or a narrower selector", err)
 	case errors.As(err, &timeout), errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("run query: no answer within %v: %w; hint: a shorter span, a longer step or a narrower selector", s.opts.QueryTimeout, context.DeadlineExceeded)
-	case errors.As(err, &canceled):
-		return fmt.Errorf("run query: %w", context.Canceled)
 	}
 	return fmt.Errorf("run query: %w", err)
 }

@@ -228,7 +228,10 @@ func (s *Store) Close() error {
 	s.cancel()
 	s.conns.closeAll()
 	<-s.planned
-	s.sets <- nil // keeps a reload that is already due from starting a pool behind Stop's back
+	// An empty set keeps a reload that is due from starting a pool behind
+	// Stop's back. The manager takes the second only once the first is in force.
+	s.sets <- nil
+	s.sets <- nil
 	s.manager.Stop()
 	s.asking.Wait()
 	s.appending.Wait() // before work: a late Add may just be starting its probe

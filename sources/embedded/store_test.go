@@ -81,8 +81,7 @@ func TestOpenAndCloseLeaveNothing(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	f.CloseClientConnections()
-	eventually(t, "goroutines back to the base line", func() bool { return runtime.NumGoroutine() <= before })
+	noMoreGoroutines(t, f, before)
 	if left, _ := os.ReadDir(tmp); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
 	}
@@ -101,7 +100,18 @@ func TestCloseRightAfterAdd(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	noMoreGoroutines(t, f, before)
+}
+
+func noMoreGoroutines(t *testing.T, f *fake, before int) {
+	t.Helper()
 	f.CloseClientConnections()
+	defer func() {
+		if t.Failed() {
+			buf := make([]byte, 1<<20)
+			t.Logf("%s", buf[:runtime.Stack(buf, true)])
+		}
+	}()
 	eventually(t, "goroutines back to the base line", func() bool { return runtime.NumGoroutine() <= before })
 }
 
@@ -202,7 +212,7 @@ func TestFutureSampleDoesNotPoisonTheHead(t *testing.T) {
 	}
 	add(t, s, f.URL)
 	eventually(t, "scrapes at the present", isValue(t, s, "up", 1))
-	eventually(t, "the page's own timestamp is not believed", isValue(t, s, "late_gauge", 1))
+	eventually(t, "the page's own timestamp is not believed", isValue(t, s, "count_over_time(late_gauge[1m]) > bool 3", 1))
 	if w := s.Warning(); w != "" {
 		t.Errorf("warning %q", w)
 	}
