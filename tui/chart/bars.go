@@ -161,7 +161,7 @@ func (o DistOpts) label(lo, hi float64) string {
 // percent writes a share so that some is never 0 % and not all never 100 %.
 func percent(v float64) string {
 	switch {
-	case v > 0 && v < 0.005:
+	case v > 0 && v <= 0.005:
 		return "<1 %"
 	case v < 1 && v >= 0.995:
 		return ">99 %"
