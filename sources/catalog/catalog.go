@@ -57,7 +57,7 @@ func (k Kind) Forms() []sources.Form {
 type Metric struct {
 	Key, Title string
 	// Unit is the base unit after each variant's factor: seconds, tokens,
-	// requests, ratio, bytes …
+	// requests, ratio, bytes, bool …; empty for codes and bit masks.
 	Unit string
 	Kind Kind
 	// Better is "lower", "higher" or empty.

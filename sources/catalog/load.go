@@ -188,8 +188,8 @@ func readMetric(r row) (Metric, error) {
 	switch {
 	case !keyPattern.MatchString(m.Key):
 		return m, r.errorf("key %q is not of the form source.name", m.Key)
-	case m.Title == "" || m.Help == "" || m.Unit == "":
-		return m, r.errorf("%s needs a title, a unit and a help", m.Key)
+	case m.Title == "" || m.Help == "":
+		return m, r.errorf("%s needs a title and a help", m.Key)
 	case m.Kind.Forms() == nil:
 		return m, r.errorf("%s has kind %q, want counter, gauge, histogram, derived or info", m.Key, m.Kind)
 	case !slices.Contains([]string{"", "lower", "higher"}, m.Better):

@@ -35,7 +35,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"bare quote", okMetrics, okVariants + "a.x,worker,y_total\",,,,,\n", okDerived, "variants.csv: parse error on line 3"},
 		{"blanks", okMetrics + "a.y, y,requests,counter,,,help\n", okVariants, okDerived, "metrics.csv:4: title has blanks"},
 		{"key", okMetrics + "Ay,y,requests,counter,,,help\n", okVariants, okDerived, "metrics.csv:4: key"},
-		{"no unit", okMetrics + "a.y,y,,counter,,,help\n", okVariants, okDerived, "metrics.csv:4: a.y needs a title"},
+		{"no help", okMetrics + "a.y,y,requests,counter,,,\n", okVariants, okDerived, "metrics.csv:4: a.y needs a title"},
 		{"kind", okMetrics + "a.y,y,requests,summary,,,help\n", okVariants, okDerived, `metrics.csv:4: a.y has kind "summary"`},
 		{"better", okMetrics + "a.y,y,requests,counter,up,,help\n", okVariants, okDerived, `metrics.csv:4: a.y has better "up"`},
 		{"gauge without combine", okMetrics + "a.y,y,requests,gauge,,,help\n", okVariants, okDerived, "metrics.csv:4: a.y is a gauge"},

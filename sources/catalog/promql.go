@@ -25,6 +25,26 @@ type builder struct {
 	by     []string // canonical
 	window string   // as PromQL writes it
 	scope  Scope
+
+	instances matcher // of the scope; nil is all
+}
+
+// oneOf matches the instances of a scope.
+func oneOf(instances []string) matcher {
+	switch len(instances) {
+	case 0:
+		if instances == nil {
+			return nil
+		}
+		return printed(labels.MatchEqual, "instance", "")
+	case 1:
+		return printed(labels.MatchEqual, "instance", instances[0])
+	}
+	quoted := make([]string, len(instances))
+	for i, in := range instances {
+		quoted[i] = regexp.QuoteMeta(in)
+	}
+	return printed(labels.MatchRegexp, "instance", strings.Join(quoted, "|"))
 }
 
 // expr builds the metric in a form that fits it.
@@ -261,16 +281,8 @@ func (b *builder) selector(v Variant, p part) string {
 		}
 		ms = append(ms, match(canonical, own, b.scope.Match[canonical], v.Optional[canonical]))
 	}
-	if b.scope.Instances != nil {
-		quoted := make([]string, len(b.scope.Instances))
-		for i, in := range b.scope.Instances {
-			quoted[i] = regexp.QuoteMeta(in)
-		}
-		if len(quoted) == 1 {
-			ms = append(ms, printed(labels.MatchEqual, "instance", b.scope.Instances[0]))
-		} else {
-			ms = append(ms, printed(labels.MatchRegexp, "instance", strings.Join(quoted, "|")))
-		}
+	if b.instances != nil {
+		ms = append(ms, b.instances)
 	}
 	if p.only != "" {
 		ms = append(ms, printed(labels.MatchEqual, labels.BucketLabel, p.only))

@@ -47,7 +47,7 @@ func (c *Catalog) Query(n sources.Need, window time.Duration, s Scope) (Query, e
 }
 
 func (c *Catalog) query(n sources.Need, window time.Duration, s Scope) (Query, error) {
-	b := builder{scope: s}
+	b := builder{scope: s, instances: oneOf(s.Instances)}
 	for l := range strings.SplitSeq(n.By, ",") {
 		l = strings.TrimSpace(l)
 		switch {

@@ -103,6 +103,20 @@ func TestQueryFields(t *testing.T) {
 	}
 }
 
+// TestTitles: two figures of one name could not be told apart on a screen.
+func TestTitles(t *testing.T) {
+	seen := map[string]string{}
+	for _, m := range Default().Metrics() {
+		if other, twice := seen[m.Title]; twice {
+			t.Errorf("%s and %s are both called %q", other, m.Key, m.Title)
+		}
+		seen[m.Title] = m.Key
+		if !strings.HasSuffix(m.Help, ".") {
+			t.Errorf("%s: the help is no sentence: %s", m.Key, m.Help)
+		}
+	}
+}
+
 // TestLabels pins the canonical labels: a slip of the pen in variants.csv
 // would be a new one.
 func TestLabels(t *testing.T) {
