@@ -278,8 +278,10 @@ func (a *scrapeAppender) settle(err error, wait time.Duration, answered bool) (t
 	if r.up {
 		st.Health, st.LastGood = sources.HealthUp, st.LastScrape
 		t.prevGood = max(t.prevGood, r.at)
-		for _, h := range a.added {
-			t.known[h] = struct{}{}
+		if len(t.known) <= knownLimit {
+			for _, h := range a.added {
+				t.known[h] = struct{}{}
+			}
 		}
 		t.detail = ""
 	} else {
