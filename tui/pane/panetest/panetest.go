@@ -88,6 +88,9 @@ func Run(t *testing.T, fresh func() pane.Pane) {
 	}
 	for _, d := range Datasets() {
 		for _, size := range sizes {
+			if d == Many && size != [2]int{80, 20} && size != [2]int{250, 66} {
+				continue // the many are for cost
+			}
 			t.Run(fmt.Sprintf("%s/%dx%d", d, size[0], size[1]), func(t *testing.T) {
 				runOne(t, fresh, Frame(size[0], size[1]), d)
 			})
