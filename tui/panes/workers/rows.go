@@ -41,11 +41,11 @@ type listing struct {
 	order  order
 	filter string
 
-	all        []row
-	shown      []*row // of all, those that match, in order
-	nameWidth  int
-	hostWidth  int
-	courses    map[sources.Need]courses
+	all       []row
+	shown     []*row // of all, those that match, in order
+	nameWidth int
+	hostWidth int
+	courses   map[sources.Need]courses
 }
 
 // courses are those of all workers for one need.
