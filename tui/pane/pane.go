@@ -130,13 +130,33 @@ func (f Frame) Now() time.Time {
 	return f.Snap.At
 }
 
+// spans are the time axes of charts while the window is not filled yet.
+var spans = [...]time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour}
+
+// Span is the time that charts cover: the window, and in the first minutes
+// the next round time that holds what there is, so that a chart is not a
+// sliver at the right of an empty field.
+func (f Frame) Span() time.Duration {
+	var have time.Duration
+	if f.Snap != nil {
+		have = f.Snap.Have
+	}
+	for _, s := range spans {
+		if s >= have && s < f.Window {
+			return s
+		}
+	}
+	return f.Window
+}
+
 // Columns returns the span and the step of a chart that is w columns wide:
-// whole seconds a column, not below the time of four scrapes in all, so that
-// equal widths share one course.
+// whole seconds a column, at least one, so that equal widths share one
+// course.
 func (f Frame) Columns(w int) (span, step time.Duration) {
 	w = max(w, 1)
-	step = max(f.Window/time.Duration(w), time.Second).Round(time.Second)
-	if step*time.Duration(w) < f.Window {
+	want := f.Span()
+	step = max(want/time.Duration(w), time.Second).Round(time.Second)
+	if step*time.Duration(w) < want {
 		step += time.Second
 	}
 	return step * time.Duration(w), step

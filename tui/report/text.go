@@ -73,19 +73,21 @@ func cleaned(in []string) []string {
 
 // Summary is the one screen that stays in the scrollback after the console
 // was left: the newest facts.
-func Summary(w io.Writer, s *sources.Snapshot, sla pane.SLA) {
+func Summary(w io.Writer, s *sources.Snapshot) {
 	if s == nil {
 		return
 	}
 	fmt.Fprintf(w, "dynascope  %s  %s\n", strings.Join(cleaned(s.Models), ", "), text.Clock(s.At))
 	for _, k := range []string{"frontend.ttft", "frontend.itl", "engine.ttft"} {
-		d := latencyOf(s, k, sla)
 		f := s.Figure(sources.Need{Key: k, Form: sources.FormBuckets})
 		b, ok := f.Buckets()
 		if !ok || b.N <= 0 {
 			continue
 		}
-		fmt.Fprintf(w, "  %-14s n %s over %s  mean %s", k, text.Count(b.N), text.Age(f.Window), text.Duration(float64(d.Mean)))
+		fmt.Fprintf(w, "  %-14s n %s over %s", k, text.Count(b.N), text.Age(f.Window))
+		if mean, ok := s.Figure(sources.Need{Key: k, Form: sources.FormMean}).Value(); ok {
+			fmt.Fprintf(w, "  mean %s", text.Duration(mean))
+		}
 		for _, q := range []float64{0.5, 0.95, 0.99} {
 			if x, ok := b.Quantile(q); ok {
 				fmt.Fprintf(w, "  p%g %s", q*100, text.Bounds(x, "seconds"))
