@@ -246,7 +246,10 @@ func stateValue(r *row) (lo, hi float64, ok bool) {
 
 func paintState(r *row, f pane.Frame, _ *listing) string {
 	word := string(r.State)
-	if r.old && r.aged {
+	switch {
+	case r.late(): // up by its last scrape, which is too long ago to be now
+		return f.Styles.Stale.Render(f.Styles.G.Or().Stale + " " + word + " " + text.Age(r.age) + " ago")
+	case r.old && r.aged:
 		word += " " + text.Age(r.age)
 	}
 	return stateSign(r.State, f.Styles) + " " + stateStyle(r.State, f.Styles).Render(word)

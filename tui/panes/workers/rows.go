@@ -25,8 +25,9 @@ type row struct {
 	item    item
 	name    string // "7f3a", "7f3a/dp1"
 	address string // the instance as labels spell it
-	// old: its page no longer answers, so that its engine's numbers are not
-	// of now whatever their status says. gone: nor will they be again.
+	// old: its page no longer answers, or has not for longer than its scrapes
+	// may take, so that its engine's numbers are not of now whatever their
+	// status says. gone: nor will they be again.
 	old, gone bool
 	// age is the time since the last good scrape, known once there was one.
 	age      time.Duration
@@ -83,9 +84,9 @@ func rowsOf(s *sources.Snapshot) []row {
 	if len(joined) == 0 {
 		return nil
 	}
-	good := make(map[string]time.Time, len(s.Targets))
+	targets := make(map[string]sources.Target, len(s.Targets))
 	for _, t := range s.Targets {
-		good[t.Instance] = t.LastGood
+		targets[t.Instance] = t
 	}
 	out := make([]row, len(joined))
 	for i, j := range joined {
@@ -96,11 +97,13 @@ func rowsOf(s *sources.Snapshot) []row {
 		r.old = j.State == sources.WorkerStale || j.State == sources.WorkerGone
 		r.gone = j.State == sources.WorkerGone
 		last := j.LastGood
-		if at := good[j.Instance]; j.Instance != "" && !at.IsZero() {
-			last = at // a live worker's own LastGood is the tick's time
+		page, scraped := targets[j.Instance]
+		if scraped = scraped && j.Instance != "" && !page.LastGood.IsZero(); scraped {
+			last = page.LastGood // a live worker's own LastGood is the tick's time
 		}
 		if !last.IsZero() {
 			r.age, r.aged = max(0, s.At.Sub(last)), true
+			r.old = r.old || scraped && r.age > page.StaleAfter()
 		}
 		for _, field := range []*string{&r.ID, &r.Decimal, &r.Short, &r.Instance, &r.Namespace, &r.Component, &r.Role, &r.Engine, &r.Model, &r.Rank, (*string)(&r.State)} {
 			*field = text.Clean(*field, 64)
@@ -128,6 +131,11 @@ func (l *listing) row(it item) *row {
 // live says whether the row's engine can be read now.
 func (r *row) live() bool {
 	return !r.old && r.State != sources.WorkerUnscraped
+}
+
+// late says whether the last good scrape is too long ago although none failed.
+func (r *row) late() bool {
+	return r.old && r.State != sources.WorkerStale && r.State != sources.WorkerGone
 }
 
 // engine returns a number of the worker's own page: at most stale when the

@@ -314,6 +314,20 @@ func TestOldRowsAreDim(t *testing.T) {
 			t.Errorf("state of %s: %q, want %q", l.all[i].name, paintState(&l.all[i], f, l), want)
 		}
 	}
+	// A page whose scrapes hang is up and its numbers are old.
+	slow := *f.Snap
+	slow.Targets = []sources.Target{{Instance: "node-7:9090", Health: sources.HealthUp, Interval: time.Second, LastGood: slow.At.Add(-6 * time.Second)}}
+	late := New()
+	lf := f
+	lf.Snap = &slow
+	first := late.listing(lf).shown[0]
+	queue, _ := columnOf("queue")
+	if got := queue.draw(first, lf, l); first.name != "7f3a/dp0" || got != stale("31") {
+		t.Errorf("queue of %s, six intervals old: %q", first.name, got)
+	}
+	if got := paintState(first, lf, l); got != stale("◌ up 6 s ago") {
+		t.Errorf("its state: %q", got)
+	}
 	// A live status on a dead page is still not live.
 	r := row{old: true}
 	if got := r.engine(triage.Cell{V: 1, Status: sources.StatusOK}); got.Status != sources.StatusStale {
