@@ -109,8 +109,16 @@ func (j join) groups(n sources.Need, label, value string) []sources.Series {
 }
 
 func (j join) row(w sources.Worker, rank string) WorkerRow {
-	engine := func(n sources.Need) Cell { return j.cell(n, "instance", w.Instance, rank, len(w.Ranks)) }
-	whole := func(n sources.Need) Cell { return j.cell(n, "instance", w.Instance, "", 1) }
+	dead := w.State == sources.WorkerStale || w.State == sources.WorkerGone
+	live := func(c Cell) Cell {
+		// A dead worker without a last good number is not idle: nobody knows.
+		if dead && c.Status == sources.StatusIdle {
+			c.Status = sources.StatusAbsent
+		}
+		return c
+	}
+	engine := func(n sources.Need) Cell { return live(j.cell(n, "instance", w.Instance, rank, len(w.Ranks))) }
+	whole := func(n sources.Need) Cell { return live(j.cell(n, "instance", w.Instance, "", 1)) }
 	router := func(n sources.Need) Cell { return j.cell(n, "worker_id", w.Decimal, rank, len(w.Ranks)) }
 	r := WorkerRow{
 		Worker: w, Rank: rank,
@@ -121,6 +129,7 @@ func (j join) row(w sources.Worker, rank string) WorkerRow {
 	}
 	r.TTFT, r.TTFTAt = j.p95(needWorkerTTFT, w.Instance)
 	r.ITL, r.ITLAt = j.p95(needWorkerITL, w.Instance)
+	r.TTFTAt, r.ITLAt = live(r.TTFTAt), live(r.ITLAt)
 	if !r.MaxRunning.Has() {
 		// The model card's limit is that of the first worker; it stands in
 		// where the engine does not export its own.

@@ -129,7 +129,10 @@ func (t *tick) health(ctx context.Context) {
 	t.down = map[string]time.Time{}
 	if t.live {
 		for _, g := range t.targets {
-			if g.Health == sources.HealthDown {
+			// A target whose scrapes stopped coming is as dead as one whose
+			// scrapes fail: three intervals old is never live.
+			late := g.Health == sources.HealthUp && t.At.Sub(g.LastGood) > g.StaleAfter()
+			if g.Health == sources.HealthDown || late {
 				t.down[g.Instance] = withinPresence(g.LastGood, t.At)
 			}
 		}

@@ -182,7 +182,7 @@ func (t *tick) finish(all []*sources.Worker, listed map[string]bool, routerKnows
 		if len(w.Ranks) == 0 {
 			w.Ranks = []string{"0"}
 		}
-		slices.Sort(w.Ranks)
+		slices.SortFunc(w.Ranks, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) })
 		switch {
 		case disaggregated && w.Role == "aggregated":
 			w.Role = "decode"
