@@ -143,13 +143,6 @@ func (s *story) shows(texts ...string) {
 	}
 }
 
-func (s *story) hides(text string) {
-	s.Helper()
-	if strings.Contains(s.screen(), text) {
-		s.Errorf("the screen shows %q:\n%s", text, s.screen())
-	}
-}
-
 func (s *story) last() feed.Ask { return s.feed.asks[len(s.feed.asks)-1] }
 
 func TestScreensSwitchAndAskAtOnce(t *testing.T) {

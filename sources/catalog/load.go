@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
@@ -223,7 +224,7 @@ func readVariant(r row) (Variant, error) {
 	v.Name = sel.Name
 	v.Selector = strings.TrimPrefix(r.cells["name"], sel.Name)
 	for _, m := range sel.LabelMatchers {
-		if m.Name != labels.MetricName {
+		if m.Name != model.MetricNameLabel {
 			v.matchers = append(v.matchers, m)
 		}
 	}

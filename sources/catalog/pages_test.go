@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 )
 
@@ -85,7 +86,7 @@ func readPage(t *testing.T, page, text string, out map[string]*family) {
 		if err != nil {
 			t.Fatalf("%s: %v in %s", page, err, line)
 		}
-		ls = labels.NewBuilder(ls).Del("le", labels.MetricName).Labels()
+		ls = labels.NewBuilder(ls).Del("le", model.MetricNameLabel).Labels()
 		if fam := out[name]; !slices.ContainsFunc(fam.labels, func(o labels.Labels) bool { return labels.Equal(o, ls) }) {
 			fam.labels = append(fam.labels, ls)
 		}

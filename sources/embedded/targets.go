@@ -289,7 +289,7 @@ func shown(u *url.URL) string {
 func checkLabels(ls map[string]string) error {
 	for n, v := range ls {
 		switch {
-		case !model.LabelName(n).IsValidLegacy() || strings.HasPrefix(n, "__"):
+		case !model.LegacyValidation.IsValidLabelName(n) || strings.HasPrefix(n, "__"):
 			return fmt.Errorf("add target: %q cannot be a label name; hint: letters, digits and _", oneLine(n))
 		case n == model.JobLabel || n == model.InstanceLabel || n == model.BucketLabel || n == model.QuantileLabel:
 			return fmt.Errorf("add target: the label %s is taken", n)
