@@ -6,6 +6,7 @@ package triage
 
 import (
 	"math"
+	"strings"
 
 	"dynascope/sources"
 )
@@ -111,7 +112,7 @@ func PathOf(s *sources.Snapshot) Path {
 		p.Stages = append(p.Stages, engineStages(s, p.N, engine, engineFig)...)
 	case tripFig.HasValue():
 		st := part("engine", "transport + engine (not split)", trip, tripFig, mean("stage.transport"))
-		st.Missing = engineFig.Tried
+		st.Missing = spelled(engineFig.Tried, s.Workers)
 		p.Stages = append(p.Stages, st)
 	case covered:
 		p.Stages = append(p.Stages, engineStages(s, p.N, engine, engineFig)...)
@@ -141,7 +142,7 @@ func engineStages(s *sources.Snapshot, n, engine float64, engineFig *sources.Fig
 		v, ok := f.Value()
 		k := visits(s, st.key, n)
 		if !ok || math.IsNaN(v) || k == 0 {
-			rest.Missing = append(rest.Missing, f.Tried...)
+			rest.Missing = append(rest.Missing, spelled(f.Tried, s.Workers)...)
 			continue
 		}
 		out = append(out, Stage{Key: st.name, Title: st.title, Mean: v * k, Status: f.Status, Needs: []sources.Need{mean(st.key), count(st.key)}})
@@ -152,6 +153,30 @@ func engineStages(s *sources.Snapshot, n, engine float64, engineFig *sources.Fig
 	}
 	rest.Mean = math.Max(rest.Mean, 0)
 	return append(out, rest)
+}
+
+// spelled picks, of the names tried for one figure, the spelling of each
+// engine that is there: families start with their engine's name. With no
+// engine known it is the first spelling.
+func spelled(tried []string, workers []sources.Worker) []string {
+	var out []string
+	done := map[string]bool{"": true}
+	for _, w := range workers {
+		if done[w.Engine] {
+			continue
+		}
+		done[w.Engine] = true
+		for _, name := range tried {
+			if strings.HasPrefix(name, w.Engine) {
+				out = append(out, name)
+				break
+			}
+		}
+	}
+	if len(out) == 0 && len(tried) > 0 {
+		out = tried[:1]
+	}
+	return out
 }
 
 // visits is how often one request passes a stage: the observations of the
