@@ -22,7 +22,7 @@ func (l layout) board(f pane.Frame) board { return board{f, facts(f), l.charts, 
 const (
 	leastSpark    = 6
 	chartAxis     = 8  // cells of a chart's axis, about
-	leastChart    = 32 // cells
+	leastChart    = 26 // cells
 	chartHeight   = chart.LeastHeight + 1
 	goodChart     = 8
 	mostChart     = 16

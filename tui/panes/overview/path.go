@@ -165,37 +165,44 @@ func unsplit(s *sources.Snapshot, names []string) []string {
 		switch {
 		case len(own) == 0:
 		case f.Status == sources.StatusAbsent:
-			absent = append(absent, own...)
+			absent = append(absent, spellings(s, own)...)
+		case len(f.Found) > 0:
+			quiet = append(quiet, spellings(s, f.Found)...)
 		default:
-			if len(f.Found) > 0 {
-				own = f.Found
-			}
-			quiet = append(quiet, own...)
+			quiet = append(quiet, spellings(s, own)...)
 		}
 	}
 	var out []string
 	if len(absent) > 0 {
-		out = append(out, "not split: the engine exports no "+families(s, absent))
+		out = append(out, "not split: the engine exports no "+listed(absent))
 	}
 	if len(quiet) > 0 {
-		out = append(out, "not split: "+families(s, quiet)+" covers none of these requests")
+		out = append(out, "not split: "+listed(quiet)+" covers none of these requests")
 	}
 	return out
 }
 
-// families joins names, those of engines that are not here left out.
-func families(s *sources.Snapshot, names []string) string {
-	var here []string
-	for _, n := range names {
-		if slices.ContainsFunc(s.Workers, func(w sources.Worker) bool { return w.Engine != "" && strings.HasPrefix(n, w.Engine) }) {
-			here = append(here, n)
+// spellings picks out of the names of one figure the first of each engine
+// that is here; the explanation has them all.
+func spellings(s *sources.Snapshot, names []string) []string {
+	var out []string
+	seen := map[string]bool{"": true}
+	for _, w := range s.Workers {
+		if seen[w.Engine] {
+			continue
+		}
+		seen[w.Engine] = true
+		if i := slices.IndexFunc(names, func(n string) bool { return strings.HasPrefix(n, w.Engine) }); i >= 0 {
+			out = append(out, names[i])
 		}
 	}
-	if len(here) == 0 {
-		here = names
+	if len(out) == 0 {
+		return names[:min(1, len(names))]
 	}
-	return text.Clean(strings.Join(here, ", "), 240)
+	return out
 }
+
+func listed(names []string) string { return text.Clean(strings.Join(names, ", "), 240) }
 
 // missing says why there is no path.
 func missing(f pane.Frame, w int) []string {
@@ -217,7 +224,7 @@ func missing(f pane.Frame, w int) []string {
 		out = append(out, g.Idle+" no traffic in the last "+text.Age(window))
 	case sources.StatusAbsent:
 		if hasFrontend(f.Snap) {
-			out = append(out, g.Absent+" no request yet at the frontend", "looked for "+families(f.Snap, fig.Tried))
+			out = append(out, g.Absent+" no request yet at the frontend", "looked for "+listed(fig.Tried))
 			if fig.Note != "" {
 				out = append(out, text.Clean(fig.Note, 200))
 			}
