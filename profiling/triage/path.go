@@ -21,7 +21,8 @@ type Stage struct {
 	// it is ok or stale.
 	Status sources.Status
 	Needs  []sources.Need // where the number comes from, for explain
-	// Missing names the families that would split this stage further.
+	// Missing names families that would split this stage further: absent, or
+	// there without covering these requests.
 	Missing []string
 }
 
@@ -91,7 +92,7 @@ func PathOf(s *sources.Snapshot) Path {
 		{"stage.preprocess", "preprocess", "preprocess"},
 		{route, "route", "route"},
 	} {
-		if v, f := perRequest(st.key); f.HasValue() {
+		if v, f := perRequest(st.key); f.HasValue() && visits(s, st.key, p.N) > 0 {
 			p.Stages = append(p.Stages, part(st.name, st.title, v, f, mean(st.key), count(st.key)))
 		}
 	}
