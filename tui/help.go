@@ -18,34 +18,54 @@ var glossaryKeys = []string{
 	"router.kv_hit_rate", "router.belief.active_blocks",
 }
 
+// wideHelp is the width from which keys stand left of signs and glossary.
+const wideHelp = 130
+
 func (m *Model) helpLines(w int) []string {
+	if w < wideHelp {
+		return append(append(m.keyLines(w), ""), m.glossaryLines(w)...)
+	}
+	left, right := m.keyLines(w*2/5), m.glossaryLines(w-w*2/5-1)
+	block := cells.Join(" ", cells.Block(left, w*2/5, max(len(left), len(right))), strings.Join(right, "\n"))
+	return cells.Lines(block)
+}
+
+func (m *Model) keyLines(w int) []string {
 	s := m.styles
 	lines := []string{cells.Rule("keys", w, s)}
 	group := ""
 	for _, b := range bindings {
 		if b.group != group {
+			if group != "" {
+				lines = append(lines, "")
+			}
 			group = b.group
-			lines = append(lines, "", " "+s.Title.Render(group))
+			lines = append(lines, " "+s.Title.Render(group))
 		}
 		keys := strings.Join(b.keys, " ")
 		if b.action == actScreen {
 			keys = fmt.Sprintf("1-%d", len(m.Panes))
 		}
-		lines = append(lines, "   "+s.Accent.Render(cells.Fit(keys, 16))+s.Text.Render(b.help))
+		lines = append(lines, "   "+s.Accent.Render(cells.Fit(keys, 13))+s.Text.Render(b.help))
 	}
-	lines = append(lines, "", cells.Rule("signs", w, s), "")
+	return lines
+}
+
+func (m *Model) glossaryLines(w int) []string {
+	s := m.styles
+	lines := []string{cells.Rule("signs", w, s)}
 	for _, g := range [][2]string{
-		{"2.2-4.7 s", "a quantile is the bucket it lies in; the value is somewhere between"},
-		{"~2.2-4.7 s", "dim: fewer samples than this quantile needs"},
-		{"4.7 s!", "pinned at the last finite bucket edge: the true tail may be longer"},
-		{"-", "absent: no family of that name was seen; e says which names were tried"},
+		{"2.2–4.7 s", "a quantile is the bucket it lies in; the value is somewhere between"},
+		{"~2.2–4.7 s", "dim: fewer samples than this quantile needs"},
+		{"4.7–10 s!", "pinned at the last finite bucket edge: the true tail may be longer"},
+		{s.G.Absent, "absent: no family of that name was seen; e says which names were tried"},
 		{"idle", "the family is there; nothing happened in the window"},
 		{"41 % (12 s)", "stale: the last good value and its age"},
 		{s.G.Ellipsis, "pending: not enough scrapes yet"},
 	} {
-		lines = append(lines, "   "+s.Text.Render(cells.Fit(g[0], 16))+s.Dim.Render(g[1]))
+		lines = append(lines, "   "+s.Text.Render(cells.Fit(g[0], 13))+s.Dim.Render(g[1]))
 	}
-	lines = append(lines, "", cells.Rule("glossary", w, s), "")
+	lines = append(lines, "", cells.Rule("glossary", w, s))
 	for _, key := range glossaryKeys {
 		metric, ok := m.Catalog.Metric(key)
 		if !ok {

@@ -75,13 +75,15 @@ func (m *Model) overlayKey(key string, msg tea.KeyPressMsg) tea.Cmd {
 	case "j", "down":
 		m.overlay.scroll++
 	case "k", "up":
-		m.overlay.scroll = max(0, m.overlay.scroll-1)
+		m.overlay.scroll = max(0, min(m.overlay.scroll, m.overlayTop())-1)
 	case "pgdown", "ctrl+d":
 		m.overlay.scroll += 10
 	case "pgup", "ctrl+u":
-		m.overlay.scroll = max(0, m.overlay.scroll-10)
+		m.overlay.scroll = max(0, min(m.overlay.scroll, m.overlayTop())-10)
 	case "g", "home":
 		m.overlay.scroll = 0
+	case "G", "end":
+		m.overlay.scroll = 1 << 20 // the drawing stops at the last page
 	default:
 		// The key that opened it closes it.
 		if b, ok := lookup(key); ok && b.action == m.overlay.kind {
@@ -161,26 +163,34 @@ func (m *Model) setFilter(text string) error {
 	return f.SetFilter(text)
 }
 
+// overlayLines are the lines of an overlay that scrolls.
+func (m *Model) overlayLines(w, h int) []string {
+	switch m.overlay.kind {
+	case actHelp:
+		return m.helpLines(w)
+	case actPalette:
+		return m.paletteLines(w, h)
+	case actExplain:
+		return m.explainLines(w)
+	case actTargets:
+		return m.targetLines(w)
+	}
+	return nil
+}
+
+// overlayTop is the scroll position of the last page.
+func (m *Model) overlayTop() int {
+	w, h := m.paneArea()
+	return max(0, len(m.overlayLines(w, h))-h)
+}
+
 // overlayView draws what lies over the pane; while a filter is typed that is
 // the pane itself.
 func (m *Model) overlayView(w, h int) string {
-	var lines []string
-	switch m.overlay.kind {
-	case actFilter:
+	if m.overlay.kind == actFilter {
 		return m.paneView(w, h)
-	case actHelp:
-		lines = m.helpLines(w)
-	case actPalette:
-		lines = m.paletteLines(w, h)
-	case actExplain:
-		lines = m.explainLines(w)
-	case actTargets:
-		lines = m.targetLines(w)
 	}
-	if top := max(0, len(lines)-h); m.overlay.scroll > top {
-		lines = lines[top:]
-	} else {
-		lines = lines[m.overlay.scroll:]
-	}
-	return cells.Block(lines, w, h)
+	lines := m.overlayLines(w, h)
+	from := min(m.overlay.scroll, max(0, len(lines)-h))
+	return cells.Block(lines[from:], w, h)
 }
