@@ -95,6 +95,7 @@ func TestOverlaysAndKeys(t *testing.T) {
 	s.Keys("w")
 	s.Until(3*time.Second, "window 15 m")
 	s.Keys("Escape") // never quits
+	time.Sleep(300 * time.Millisecond)
 	s.Until(3*time.Second, "LIVE")
 	s.Keys("q")
 	s.Ended(5 * time.Second)
