@@ -46,7 +46,7 @@ func (m *Model) keyLines(w int) []string {
 		if b.action == actScreen {
 			keys = fmt.Sprintf("1-%d", len(m.Panes))
 		}
-		lines = append(lines, "   "+s.Accent.Render(cells.Fit(keys, 13))+s.Text.Render(b.help))
+		lines = append(lines, "   "+s.Accent.Render(cells.Fit(keys, 15))+s.Text.Render(b.help))
 	}
 	return lines
 }

@@ -150,9 +150,9 @@ func (m *Model) pane() pane.Pane {
 
 // frame is what the active pane draws from.
 func (m *Model) frame() pane.Frame {
-	_, h := m.paneArea()
+	w, h := m.paneArea()
 	return pane.Frame{
-		W: m.w, H: h, Snap: m.snap, Styles: m.styles, SLA: m.SLA, Window: m.window,
+		W: w, H: h, Snap: m.snap, Styles: m.styles, SLA: m.SLA, Window: m.window,
 		Source: m.source, Zoom: m.zoom, Paused: !m.at.IsZero(),
 	}
 }

@@ -147,10 +147,10 @@ func (s *story) last() feed.Ask { return s.feed.asks[len(s.feed.asks)-1] }
 
 func TestScreensSwitchAndAskAtOnce(t *testing.T) {
 	s := tell(t)
-	s.shows("alpha 100x20", "1 Alpha", "LIVE 12:00:00Z")
+	s.shows("alpha 98x20", "1 Alpha", "LIVE 12:00:00Z")
 	n := len(s.feed.asks)
 	s.keys("2")
-	s.shows("beta 100x20")
+	s.shows("beta 98x20")
 	if len(s.feed.asks) != n+1 || s.last().Needs[len(s.last().Needs)-1].By != "beta" {
 		t.Error("switching did not ask for the new screen's needs at once")
 	}
@@ -190,7 +190,7 @@ func TestWindowZoomAndSource(t *testing.T) {
 		t.Errorf("window %v after zooming in", s.last().Window)
 	}
 	s.keys("o")
-	s.shows("alpha 100x20 router")
+	s.shows("alpha 98x20 router")
 	s.keys("z")
 	s.shows("zoom=true")
 	s.keys("esc")
@@ -227,13 +227,13 @@ func TestOverlays(t *testing.T) {
 	s.keys("?")
 	s.shows("keys", "focus the next part")
 	s.keys("?")
-	s.shows("alpha 100x20")
+	s.shows("alpha 98x20")
 	s.keys("t")
 	s.shows("what each scrape costs", "h:8000", "frontend")
 	s.keys("esc", "e")
 	s.shows("explain", "status")
 	s.keys("esc", ":", "b", "e", "t", "a", "enter")
-	s.shows("beta 100x20")
+	s.shows("beta 98x20")
 	s.keys(":", "q", "u", "i", "t", "enter")
 	if !s.quit {
 		t.Error("the palette did not run quit")

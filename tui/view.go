@@ -1,6 +1,8 @@
 package tui
 
 import (
+	"strings"
+
 	tea "charm.land/bubbletea/v2"
 
 	"dynascope/tui/cells"
@@ -37,8 +39,18 @@ func (m *Model) View() tea.View {
 	return v
 }
 
+// marginFrom is the width from which the pane keeps a blank cell at each side,
+// as the frame's own lines do.
+const marginFrom = 100
+
 // paneArea is what the frame leaves for the pane.
-func (m *Model) paneArea() (w, h int) { return m.w, max(m.h-rowsAbove-rowsBelow, 0) }
+func (m *Model) paneArea() (w, h int) {
+	w, h = m.w, max(m.h-rowsAbove-rowsBelow, 0)
+	if w >= marginFrom {
+		w -= 2
+	}
+	return w, h
+}
 
 func (m *Model) screen() string {
 	if m.w <= 0 || m.h <= 0 {
@@ -52,7 +64,10 @@ func (m *Model) screen() string {
 	} else {
 		body = m.paneView(w, h)
 	}
-	rows = append(rows, cells.Lines(body)...)
+	margin := strings.Repeat(" ", (m.w-w)/2)
+	for _, line := range cells.Lines(body) {
+		rows = append(rows, margin+line)
+	}
 	rows = append(rows, m.bottomLine())
 	out := cells.Block(rows, m.w, m.h)
 	if m.ASCII {

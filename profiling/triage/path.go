@@ -109,7 +109,11 @@ func PathOf(s *sources.Snapshot) Path {
 	case tripFig.HasValue() && visits(s, "stage.transport", p.N) > 1:
 		p.Note = "prefill and decode round trips overlap, and the frontend does not tell them apart"
 	case tripFig.HasValue() && covered:
-		p.Stages = append(p.Stages, part("transport", "transport", math.Max(trip-engine, 0), tripFig, mean("stage.transport"), mean("engine.ttft")))
+		// Frontend and workers are scraped at different moments, so that in a
+		// changing load the engine's mean can exceed the round trip that holds
+		// it by a little; the round trip is the frontend's own measure.
+		engine = math.Min(engine, trip)
+		p.Stages = append(p.Stages, part("transport", "transport", trip-engine, tripFig, mean("stage.transport"), mean("engine.ttft")))
 		p.Stages = append(p.Stages, engineStages(s, p.N, engine, engineFig)...)
 	case tripFig.HasValue():
 		st := part("engine", "transport + engine (not split)", trip, tripFig, mean("stage.transport"))

@@ -1,6 +1,8 @@
 package overview
 
 import (
+	"time"
+
 	"dynascope/sources"
 	"dynascope/sources/text"
 	"dynascope/tui/cells"
@@ -20,7 +22,7 @@ type board struct {
 func (l layout) board(f pane.Frame) board { return board{f, facts(f), l.charts, l.facts} }
 
 const (
-	leastSpark    = 6
+	leastSpark    = 10
 	chartAxis     = 8  // cells of a chart's axis, about
 	leastChart    = 26 // cells
 	chartHeight   = chart.LeastHeight + 1
@@ -118,7 +120,9 @@ func (b board) chartCols() int {
 func (b board) columns() int {
 	if b.charts {
 		n := b.chartCols()
-		return max((b.a.w-2*(n-1))/n-chartAxis, 1)
+		// No more columns than seconds: a wide chart does not look back
+		// further than a narrow one.
+		return max(min((b.a.w-2*(n-1))/n-chartAxis, int(b.frame.Span()/time.Second)), 1)
 	}
 	return b.grid(b.a.w).spark
 }

@@ -58,7 +58,9 @@ func (p *Pane) layout(f pane.Frame) layout {
 		// with the workers below the path and the charts beside both.
 		if under := workersHeight(f.Snap, l.path.w); path+1+under <= rest && rest >= least {
 			l.charts, l.under = true, true
-			l.path.h, l.workers, l.facts.h = rest-under, area{l.path.w, under}, rest
+			// The path may double its rows; the workers follow it closely.
+			l.path.h = min(rest-under, 2*path)
+			l.workers, l.facts.h = area{l.path.w, rest - l.path.h}, rest
 			return l
 		}
 		top := min(max(path, b.sparkRows(l.facts.w)), rest)
