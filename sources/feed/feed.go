@@ -106,9 +106,11 @@ func (f *Feed) Tick(ctx context.Context, ask Ask) *sources.Snapshot {
 	f.prune(t)
 	f.mu.Unlock()
 
+	workers := t.workers()
+	t.noteSilentEngines(workers)
 	snap := sources.Snapshot{
 		Seq: seq, At: t.At.UTC(), Live: t.live, Window: t.Window, Have: min(t.have, t.Window),
-		Store: f.store.Name(), Targets: t.roles(), Models: t.models(), Workers: t.workers(),
+		Store: f.store.Name(), Targets: t.roles(), Models: t.models(), Workers: workers,
 		Took: time.Since(began), Queries: t.queries,
 	}
 	return sources.NewSnapshot(snap, t.figures)

@@ -222,8 +222,8 @@ func TestNoTrafficIsIdleAndNotAbsent(t *testing.T) {
 	if v, ok := s.Figure(rate).Value(); !ok || v != 0 {
 		t.Errorf("a counter that does not move: %v %v, want a true zero", v, ok)
 	}
-	if st := s.Figure(kv).Status; st != sources.StatusAbsent {
-		t.Errorf("KV of an engine without the family: %v, want absent", st)
+	if f := s.Figure(kv); f.Status != sources.StatusAbsent || f.Note != "the sglang workers scraped here export no such family" {
+		t.Errorf("KV of an engine without the family: %v %q, want absent and the truth about it", f.Status, f.Note)
 	}
 }
 

@@ -212,6 +212,29 @@ func (t *tick) state(w *sources.Worker, listed map[string]bool, routerKnows bool
 	}
 }
 
+// noteSilentEngines corrects the hints of absent figures. The catalogue's
+// hint tells how to switch an engine's page on; where the page of such an
+// engine is scraped already, the truth is that this release of it exports no
+// such family.
+func (t *tick) noteSilentEngines(workers []sources.Worker) {
+	for _, f := range t.figures {
+		if f.Status != sources.StatusAbsent {
+			continue
+		}
+		var silent []string
+		for _, w := range workers {
+			speaks := func(family string) bool { return w.Engine != "" && strings.HasPrefix(family, w.Engine) }
+			if !slices.Contains(silent, w.Engine) && slices.ContainsFunc(f.Tried, speaks) {
+				silent = append(silent, w.Engine)
+			}
+		}
+		if len(silent) > 0 {
+			slices.Sort(silent)
+			f.Note = "the " + strings.Join(silent, " and ") + " workers scraped here export no such family"
+		}
+	}
+}
+
 // roleOf reads a worker's role from Dynamo's component name: "backend" is the
 // decode or the aggregated pool (dynamo.md §1.2).
 func roleOf(component string) string {
