@@ -51,6 +51,7 @@ type document struct {
 type worker struct {
 	ID        string
 	IDDecimal string `json:"id_decimal"`
+	Short     string
 	Instance  string
 	Role      string
 	Engine    string

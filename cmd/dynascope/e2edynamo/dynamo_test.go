@@ -4,6 +4,7 @@ package e2edynamo
 
 import (
 	"math"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -195,8 +196,52 @@ func TestDisaggregatedRoles(t *testing.T) {
 		for _, w := range doc.Workers {
 			roles[w.Role] = w.State
 		}
+		for _, w := range d.Workers {
+			if code := status(t, w.URL+"/live"); code != http.StatusServiceUnavailable {
+				t.Logf("/live of %s answers %d; mockers said 503 while they served", w.URL, code)
+			}
+		}
 		if roles["prefill"] != "up" || roles["decode"] != "up" || len(doc.Workers) != 2 {
 			t.Errorf("want one prefill and one decode worker up, got %+v", doc.Workers)
+		}
+	})
+}
+
+// TestTheScreenShowsTheDeployment: what the JSON says stands on the screens.
+func TestTheScreenShowsTheDeployment(t *testing.T) {
+	each(t, func(t *testing.T, release string) {
+		d := up(t, release, "agg")
+		stop := d.background(t, load.Plan{Duration: 60 * time.Second, Concurrency: 24, ISL: 200, OSL: 60, Seed: 8})
+		doc := d.once(t, "4s")
+		s := tmux.Start(t, 140, 42, nil, append([]string{bin(t)}, d.targets()...)...)
+		s.Until(15*time.Second, d.Model, "1 frontend · 2 workers", "LIVE", "TTFT p95", "3 targets ok")
+		s.Until(15*time.Second, "TTFT path", "preprocess", "route", "transport", "engine (not split)", "unattributed", "sglang:queue_time_seconds", "8/8")
+		s.Keys("2")
+		s.Until(10*time.Second, "TTFT · frontend", "ITL · frontend", "distribution", "in SLA")
+		s.Keys("o")
+		s.Until(10*time.Second, "TTFT · router")
+		s.Keys("3")
+		screen := s.Until(10*time.Second, "run/max", "2 up")
+		for _, w := range doc.Workers {
+			if !strings.Contains(screen, w.Short) {
+				t.Errorf("worker %s is not on the screen:\n%s", w.Short, screen)
+			}
+		}
+		s.Keys("g", "Enter")
+		sheet := s.Until(5*time.Second, "id, hexadecimal", "id, decimal")
+		found := false
+		for _, w := range doc.Workers {
+			found = found || strings.Contains(sheet, w.ID) && strings.Contains(sheet, w.IDDecimal)
+		}
+		if !found {
+			t.Errorf("no worker with both spellings of its id:\n%s", sheet)
+		}
+		stop()
+		s.Keys("Escape")
+		time.Sleep(300 * time.Millisecond)
+		s.Keys("q")
+		if code := s.Ended(5 * time.Second); code != "0" {
+			t.Errorf("status %s", code)
 		}
 	})
 }

@@ -155,3 +155,13 @@ func page(t testing.TB, url string) string {
 	}
 	return string(body)
 }
+
+func status(t testing.TB, url string) int {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	return resp.StatusCode
+}
