@@ -190,7 +190,7 @@ func JSON(w io.Writer, s *sources.Snapshot, sla pane.SLA) error {
 		WindowS: seconds(s.Window), HaveS: seconds(s.Have),
 		SLA:    slaDoc{seconds(sla.TTFT), seconds(sla.ITL)},
 		Models: append([]string{}, s.Models...), Targets: targetDocs(s), Workers: workerDocs(s),
-		Path: pathOf(s), Totals: map[string]value{},
+		Path: pathOf(s), Totals: map[string]value{}, Figures: []figureDoc{},
 	}
 	for _, k := range latencyKeys {
 		doc.Latency = append(doc.Latency, latencyOf(s, k, sla))

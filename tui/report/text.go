@@ -50,7 +50,7 @@ func Plain(block string) string {
 }
 
 func targetLine(s *sources.Snapshot, t sources.Target) string {
-	line := fmt.Sprintf("%-8s %-24s %-9s", t.Health, text.Clean(t.Instance, 60), t.Role)
+	line := fmt.Sprintf("%-8s %-24s %-9s", t.Health, text.Clean(t.Instance, 60), text.Clean(t.Role, 20))
 	switch {
 	case t.Health == sources.HealthUp:
 		line += fmt.Sprintf(" %s every %s, server %s, %s, %s lines", text.Millis(t.Took.Seconds()), text.Age(t.Interval), text.Millis(t.ServerShare.Seconds()), text.Bytes(float64(t.Bytes)), text.Count(float64(t.Samples)))
@@ -96,7 +96,7 @@ func Summary(w io.Writer, s *sources.Snapshot) {
 		fmt.Fprintln(w)
 	}
 	for _, wk := range s.Workers {
-		fmt.Fprintf(w, "  worker %-10s %-10s %-8s %s\n", wk.Short, wk.Role, wk.State, wk.Instance)
+		fmt.Fprintf(w, "  worker %-10s %-10s %-8s %s\n", text.Clean(wk.Short, 40), text.Clean(wk.Role, 20), text.Clean(string(wk.State), 20), text.Clean(wk.Instance, 60))
 	}
 	for _, t := range s.Targets {
 		if t.Health != sources.HealthUp {
