@@ -49,7 +49,9 @@ func TestLayers(t *testing.T) {
 			if in == "charm.land/bubbletea/v2" && room != "tui" && room != "cmd" {
 				t.Errorf("%s imports Bubble Tea", p.ImportPath)
 			}
-			if strings.HasPrefix(p.ImportPath, "dynascope/tui/pane") && strings.HasPrefix(in, "dynascope/sources/") && in != "dynascope/sources/text" && in != "dynascope/sources/stat" {
+			// panetest plays the feed for panes: it alone may know the catalogue.
+			isPane := strings.HasPrefix(p.ImportPath, "dynascope/tui/pane") && p.ImportPath != "dynascope/tui/pane/panetest"
+			if isPane && strings.HasPrefix(in, "dynascope/sources/") && in != "dynascope/sources/text" && in != "dynascope/sources/stat" {
 				t.Errorf("%s imports %s: a pane reaches no source", p.ImportPath, in)
 			}
 		}
