@@ -211,9 +211,9 @@ func (o order) words(w int) string {
 	case o.column == "" && o.inverted:
 		return "least loaded first"
 	case o.column == "" && w < 100:
-		return "worst first"
+		return "busiest first"
 	case o.column == "":
-		return "worst first: queue, KV, running"
+		return "busiest first: queue, KV, running"
 	case o.falling():
 		return "by " + o.title() + ", falling"
 	default:
@@ -227,7 +227,7 @@ func (o order) title() string {
 }
 
 // next is the order that the sort key switches to: column by column, then the
-// worst first again.
+// busiest first again.
 func (o order) next() order {
 	all := columns()
 	at := slices.IndexFunc(all, func(c column) bool { return c.id == o.column })

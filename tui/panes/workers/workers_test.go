@@ -391,7 +391,7 @@ func TestExplainStartsWithTheSortedColumn(t *testing.T) {
 	p := New()
 	f := deployment(p, panetest.Frame(250, 66))
 	if got := p.Explain(f); got[0].Key != "engine.waiting" || got[1].Key != "engine.kv_usage" || got[2].Key != "engine.running" {
-		t.Errorf("worst first: %v", got[:3])
+		t.Errorf("busiest first: %v", got[:3])
 	}
 	for column, key := range map[string]string{"ttft": "engine.ttft", "blk": "router.belief.active_blocks", "errors": "worker.errors"} {
 		p.order = order{column: column}
