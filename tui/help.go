@@ -59,6 +59,7 @@ func (m *Model) glossaryLines(w int) []string {
 		{"~2.2–4.7 s", "dim: fewer samples than this quantile needs"},
 		{"4.7–10 s!", "pinned at the last finite bucket edge: the true tail may be longer"},
 		{s.G.Absent, "absent: no family of that name was seen; e says which names were tried"},
+		{"n/a", "the answer is not a number"},
 		{"idle", "the family is there; nothing happened in the window"},
 		{"41 % (12 s)", "stale: the last good value and its age"},
 		{s.G.Ellipsis, "pending: not enough scrapes yet"},

@@ -25,7 +25,9 @@ func None(st sources.Status, s themes.Styles) string {
 		return s.Dim.Render("idle")
 	case sources.StatusError:
 		return s.Warn.Render(g.Unknown)
-	default: // absent, nan
+	case sources.StatusNaN:
+		return s.Dim.Render("n/a")
+	default: // absent
 		return s.Dim.Render(g.Absent)
 	}
 }
