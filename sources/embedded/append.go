@@ -22,6 +22,20 @@ func (s *Store) Appender(ctx context.Context) storage.AppenderV2 {
 	return &ownAppender{AppenderV2: s.db.AppenderV2(ctx), s: s, now: time.Now().UnixMilli()}
 }
 
+// appendTo is the only way of a sample into the database. Series are created
+// one at a time: of two created at once the one with the higher reference can
+// be indexed first, and the index then swaps the two in place, under the eyes
+// of a query that is reading it (a data race in v0.315.0, and a query that
+// misses a series). Known series, all but the first scrape of a target, take
+// no lock.
+func (s *Store) appendTo(a storage.AppenderV2, ref storage.SeriesRef, ls labels.Labels, st, t int64, v float64, h *histogram.Histogram, fh *histogram.FloatHistogram, opts storage.AOptions) (storage.SeriesRef, error) {
+	if ref == 0 {
+		s.birth.Lock()
+		defer s.birth.Unlock()
+	}
+	return a.Append(ref, ls, st, t, v, h, fh, opts)
+}
+
 type ownAppender struct {
 	storage.AppenderV2
 	s    *Store
@@ -33,7 +47,7 @@ func (a *ownAppender) Append(ref storage.SeriesRef, ls labels.Labels, st, t int6
 	if a.s.fullDisk.Load() {
 		opts.RejectOutOfOrder = true
 	}
-	return a.AppenderV2.Append(ref, ls, st, min(t, a.now), v, h, fh, opts)
+	return a.s.appendTo(a.AppenderV2, ref, ls, st, min(t, a.now), v, h, fh, opts)
 }
 
 func (a *ownAppender) Commit() error {

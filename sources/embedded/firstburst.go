@@ -115,7 +115,7 @@ func (a *scrapeAppender) Append(ref storage.SeriesRef, ls labels.Labels, st, t i
 	if (ref == 0 || a.failed) && !own && h == nil && fh == nil && !value.IsStaleNaN(v) {
 		a.appeared(ls, t, v)
 	}
-	ref, err := a.AppenderV2.Append(ref, ls, st, t, v, h, fh, opts)
+	ref, err := a.s.appendTo(a.AppenderV2, ref, ls, st, t, v, h, fh, opts)
 	if own && !value.IsStaleNaN(v) {
 		a.result.report(name, t, v, err)
 	}
@@ -153,7 +153,7 @@ func (a *scrapeAppender) appeared(ls labels.Labels, t int64, v float64) {
 	}
 	// Out of order only behind the stale marker of a refused scrape. Refusal
 	// costs the burst and nothing else.
-	_, _ = a.AppenderV2.Append(0, ls, 0, a.prevGood, 0, nil, nil, storage.AOptions{RejectOutOfOrder: a.s.fullDisk.Load()})
+	_, _ = a.s.appendTo(a.AppenderV2, 0, ls, 0, a.prevGood, 0, nil, nil, storage.AOptions{RejectOutOfOrder: a.s.fullDisk.Load()})
 }
 
 // stored says whether the database has a sample of a series, from before its

@@ -66,6 +66,7 @@ type Store struct {
 
 	base    *config.Config // what config.Load makes of nothing; the manager takes no other
 	db      *tsdb.DB
+	birth   sync.Mutex // held while a series is created, see appendTo
 	manager *scrape.Manager
 	engine  *promql.Engine
 	conns   *connTracker

@@ -136,7 +136,14 @@ func TestWorkersOfRealPagesJoin(t *testing.T) {
 		for _, phase := range []string{"before", "during", "after"} {
 			f, w0, w1 := agg(t, release, phase)
 			b := open(t, f, w0, w1)
-			s := b.until("two workers", allUp(2))
+			s := b.until("two workers and a frontend", func(s *sources.Snapshot) bool {
+				for _, g := range s.Targets {
+					if g.Role == "" {
+						return false
+					}
+				}
+				return allUp(2)(s)
+			})
 			if len(s.Workers) != 2 || !reflect.DeepEqual(s.Models, []string{"tiny"}) {
 				t.Errorf("%s %s: %d workers, models %v", release, phase, len(s.Workers), s.Models)
 			}
