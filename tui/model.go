@@ -64,6 +64,8 @@ type Model struct {
 	at     time.Time // zero while live
 
 	asking  bool // a tick is under way
+	asked   []sources.Need
+	follows int  // questions in a row that followed from an answer
 	again   bool // something changed meanwhile: ask again at once
 	overlay overlay
 	notice  notice
@@ -127,7 +129,8 @@ func (m *Model) ask() tea.Cmd {
 		return nil
 	}
 	m.asking, m.again = true, false
-	ask := feed.Ask{Needs: m.needs(), At: m.at, Window: m.window}
+	m.asked = m.needs()
+	ask := feed.Ask{Needs: m.asked, At: m.at, Window: m.window}
 	ctx, f := m.ctx, m.Feed
 	return func() tea.Msg { return answeredMsg{f.Tick(ctx, ask)} }
 }

@@ -317,3 +317,26 @@ func stripped(screen string) string {
 	}
 	return strings.Join(lines, "\n")
 }
+
+// growing needs more once it has an answer, as a chart does whose span follows
+// the data.
+type growing struct{ stubPane }
+
+func (p *growing) Needs(f pane.Frame) []sources.Need {
+	out := p.stubPane.Needs(f)
+	if f.Snap != nil {
+		out = append(out, sources.Need{Key: "frontend.itl", Form: sources.FormMean})
+	}
+	return out
+}
+
+func TestNeedsThatFollowTheAnswerAreAskedAtOnce(t *testing.T) {
+	s := tell(t)
+	s.m.Panes = []pane.Pane{&growing{stubPane{id: "grow"}}}
+	s.m.snap = nil
+	n := len(s.feed.asks)
+	s.keys("r")
+	if got := len(s.feed.asks) - n; got != 2 {
+		t.Errorf("%d questions, want one for the answer and one for what followed from it", got)
+	}
+}

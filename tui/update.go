@@ -13,6 +13,10 @@ import (
 // windows are the look-backs that w cycles through.
 var windows = []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour}
 
+// mostFollows bounds the questions that follow from answers: a pane whose
+// needs never settle waits for the clock.
+const mostFollows = 2
+
 // Update handles one message.
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
@@ -30,9 +34,16 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		if msg.snap != nil && m.wanted(msg) {
 			m.snap = msg.snap
 		}
+		// What the pane needs can follow from what has just come (the span of
+		// its charts, a worker that appeared): ask for the rest at once.
 		if m.again {
 			return m, m.ask()
 		}
+		if m.follows < mostFollows && !slices.Equal(m.asked, m.needs()) {
+			m.follows++
+			return m, m.ask()
+		}
+		m.follows = 0
 	case tea.KeyPressMsg:
 		return m, m.key(msg)
 	}

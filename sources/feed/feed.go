@@ -32,6 +32,8 @@ type Feed struct {
 	store sources.Store
 	cat   *catalog.Catalog
 
+	role map[string]string // instance → role, as the last tick found it
+
 	mu      sync.Mutex // guards the memos below
 	columns map[columnKey]*columns
 	stale   map[staleKey][]sources.Series
@@ -61,11 +63,10 @@ type Ask struct {
 type tick struct {
 	*Feed
 	Ask
-	live     bool
-	have     time.Duration
-	interval time.Duration
-	targets  []sources.Target
-	down     map[string]time.Time // instance → newest good scrape, zero when none in the presence window
+	live    bool
+	have    time.Duration
+	targets []sources.Target
+	down    map[string]time.Time // instance → newest good scrape, zero when none in the presence window
 
 	figures map[sources.Need]*sources.Figure
 	plans   map[sources.Need]plan
@@ -90,7 +91,6 @@ func (f *Feed) Tick(ctx context.Context, ask Ask) *sources.Snapshot {
 		t.have = max(0, t.At.Sub(oldest))
 	}
 	t.targets = f.store.Targets()
-	t.interval = slowest(t.targets)
 	t.health(ctx)
 
 	t.plan(identityNeeds)
@@ -106,21 +106,35 @@ func (f *Feed) Tick(ctx context.Context, ask Ask) *sources.Snapshot {
 	f.prune(t)
 	f.mu.Unlock()
 
+	targets := t.roles()
+	f.role = map[string]string{}
+	for _, g := range targets {
+		f.role[g.Instance] = g.Role
+	}
 	workers := t.workers()
 	t.noteSilentEngines(workers)
 	snap := sources.Snapshot{
 		Seq: seq, At: t.At.UTC(), Live: t.live, Window: t.Window, Have: min(t.have, t.Window),
-		Store: f.store.Name(), Targets: t.roles(), Models: t.models(), Workers: workers,
+		Store: f.store.Name(), Targets: targets, Models: t.models(), Workers: workers,
 		Took: time.Since(began), Queries: t.queries,
 	}
 	return sources.NewSnapshot(snap, t.figures)
 }
 
-// slowest is the longest interval in force, the yardstick of least windows.
-func slowest(targets []sources.Target) time.Duration {
+// interval is the longest interval in force among the targets that can expose
+// a metric: the yardstick of its least window. A frontend's figures do not
+// blur because a worker is scraped less often.
+func (t *tick) interval(m catalog.Metric) time.Duration {
+	frontendOnly := len(m.Variants) > 0
+	for _, v := range m.Variants {
+		frontendOnly = frontendOnly && (v.Producer == "frontend" || v.Producer == "router")
+	}
 	d := time.Second
-	for _, t := range targets {
-		d = max(d, t.Interval)
+	for _, g := range t.targets {
+		if role := t.role[g.Instance]; frontendOnly && (role == "worker" || role == "gpu") {
+			continue
+		}
+		d = max(d, g.Interval)
 	}
 	return d
 }

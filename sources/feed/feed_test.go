@@ -373,3 +373,23 @@ func TestARefusedNeedDegradesItsOwnFigure(t *testing.T) {
 		t.Errorf("%+v", fig)
 	}
 }
+
+// A worker that is scraped every ten seconds must not blur the frontend's
+// figures: least windows follow the targets that can expose a metric.
+func TestASlowWorkerDoesNotBlurTheFrontend(t *testing.T) {
+	f, w0, w1 := agg(t, "1.6.1", "during")
+	b := open(t, f, w0)
+	if _, err := b.store.Add(context.Background(), embedded.TargetSpec{URL: w1.URL, Interval: 10 * time.Second}); err != nil {
+		t.Fatal(err)
+	}
+	front := sources.Need{Key: "frontend.output_tokens", Form: sources.FormRate, Window: 5 * time.Second}
+	engine := sources.Need{Key: "engine.requests_done", Form: sources.FormRate, Window: 5 * time.Second}
+	s := b.until("two workers", func(s *sources.Snapshot) bool { return allUp(2)(s) && s.Have > 6*time.Second }, front, engine)
+	s = b.feed.Tick(context.Background(), Ask{Needs: []sources.Need{front, engine}, Window: s.Window})
+	if w := s.Figure(front).Window; w != 5*time.Second {
+		t.Errorf("the frontend's window is %v, want the 5 s asked for", w)
+	}
+	if w := s.Figure(engine).Window; w != 40*time.Second {
+		t.Errorf("the engines' window is %v, want four scrapes of the slowest", w)
+	}
+}

@@ -11,8 +11,8 @@ import (
 
 // plan is how one need is asked.
 type plan struct {
-	query  catalog.Query
-	window time.Duration
+	query    catalog.Query
+	interval time.Duration // of the slowest target that can expose it
 	// ready is false while the store is too young for any answer.
 	ready bool
 }
@@ -26,10 +26,10 @@ func (t *tick) plan(needs []sources.Need) {
 		}
 		fig := &sources.Figure{Need: n, At: t.At}
 		t.figures[n] = fig
-		if m, ok := t.cat.Metric(n.Key); ok {
-			fig.Title, fig.Unit, fig.Better = m.Title, m.Unit, m.Better
-		}
-		window := t.lookBack(n)
+		m, _ := t.cat.Metric(n.Key) // an unknown key is refused below
+		fig.Title, fig.Unit, fig.Better = m.Title, m.Unit, m.Better
+		interval := t.interval(m)
+		window := t.lookBack(n, interval)
 		q, err := t.cat.Query(n, window, t.Scope)
 		if err != nil {
 			fig.Status, fig.Err = sources.StatusError, err.Error()
@@ -39,14 +39,15 @@ func (t *tick) plan(needs []sources.Need) {
 		if n.Form != sources.FormNow && n.Form != sources.FormTotal {
 			fig.Window = window
 		}
-		t.plans[n] = plan{query: q, window: window, ready: t.have > 0}
+		t.plans[n] = plan{query: q, interval: interval, ready: t.have > 0}
 	}
 }
 
 // lookBack is the window of a need: what was asked, but no longer than the
 // store is old (a rate over five minutes of which twelve seconds are filled
-// would be 25 times too low), and never below four scrapes.
-func (t *tick) lookBack(n sources.Need) time.Duration {
+// would be 25 times too low), and never below four scrapes at the given
+// interval.
+func (t *tick) lookBack(n sources.Need, interval time.Duration) time.Duration {
 	w := n.Window
 	switch {
 	case n.IsRange() && w <= 0:
@@ -54,7 +55,7 @@ func (t *tick) lookBack(n sources.Need) time.Duration {
 	case w <= 0:
 		w = t.Window
 	}
-	least := 4 * t.interval
+	least := 4 * interval
 	if !n.IsRange() {
 		w = min(w, t.have)
 	}
@@ -119,7 +120,7 @@ func (t *tick) judge(found presence) {
 			f.Status = sources.StatusPending
 		case !found.any(p.query):
 			f.Status = sources.StatusAbsent
-		case t.have < 2*t.interval+t.interval/2 && n.Form != sources.FormNow && n.Form != sources.FormTotal:
+		case t.have < 2*p.interval+p.interval/2 && n.Form != sources.FormNow && n.Form != sources.FormTotal:
 			f.Status = sources.StatusPending // one scrape makes no rate
 		default:
 			f.Status = sources.StatusIdle

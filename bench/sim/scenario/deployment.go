@@ -124,18 +124,28 @@ type Params struct {
 	HostDelay *time.Duration `yaml:"host_delay" range:"[0,)" ex:"2ms"`
 	// Of the transfer of KV from prefill to decode workers.
 	TransferBandwidth *float64 `yaml:"transfer_bandwidth" range:"(0,)" unit:"GB/s" ex:"25"`
-	// A decode step's constant share.
-	DecodeBase *time.Duration `yaml:"decode_base" range:"[0,)" ex:"8ms"`
+	// Time to set up one transfer.
+	TransferLatency *time.Duration `yaml:"transfer_latency" range:"[0,)" ex:"2ms"`
+	// Which running request gives way when the pool is full: the one with the
+	// shortest answer so far (SGLang), or the one that joined last (vLLM).
+	Retract *string `yaml:"retract" enum:"fewest-tokens|youngest" ex:"youngest"`
+	// The constant share of every step. This and the next seven are the step
+	// time model of the engine, at tp 1.
+	StepOverhead *time.Duration `yaml:"step_overhead" range:"[0,)" ex:"2ms"`
+	// Reading the weights once; no decode step is shorter.
+	WeightTime *time.Duration `yaml:"weight_time" range:"[0,)" ex:"18ms"`
 	// What each request of the batch adds to a decode step.
 	DecodePerSeq *time.Duration `yaml:"decode_per_seq" range:"[0,)" ex:"50us"`
 	// What each token of context in the batch adds to a decode step.
 	DecodePerKVToken *float64 `yaml:"decode_per_kv_token" range:"[0,)" unit:"ns" ex:"55"`
-	// A prefill step's constant share.
-	PrefillBase *time.Duration `yaml:"prefill_base" range:"[0,)" ex:"5ms"`
 	// What each prompt token computed adds to a prefill step.
 	PrefillPerToken *time.Duration `yaml:"prefill_per_token" range:"[0,)" ex:"60us"`
 	// What each pair of a computed prompt token and a token of its context adds.
 	PrefillPerTokenContext *float64 `yaml:"prefill_per_token_context" range:"[0,)" unit:"ns" ex:"0.4"`
+	// Latency of one step's collectives between two GPUs; it grows with log2(tp).
+	CommPerStep *time.Duration `yaml:"comm_per_step" range:"[0,)" ex:"500us"`
+	// Time that collectives need for one token's data.
+	CommPerToken *float64 `yaml:"comm_per_token" range:"[0,)" unit:"ns" ex:"2000"`
 	// Requests that a worker's handler serves at once (pool_capacity).
 	HandlerPool *int `yaml:"handler_pool" range:"[1,)" unit:"requests" ex:"1500"`
 	// Requests that may wait for the handler.
