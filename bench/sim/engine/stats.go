@@ -1,0 +1,82 @@
+package engine
+
+import "time"
+
+// Stats is what an engine's gauges and counters would show.
+type Stats struct {
+	// Requests in the batch (those in prefill included), in the queue, and
+	// finished prefills whose KV is still held for another engine.
+	Running, Waiting, Held int
+	// Pages in use, holding a prefix nobody uses, and free: together Total.
+	// After a shrink, Used can exceed Total until the next step.
+	UsedPages, EvictablePages, FreePages, TotalPages int
+	// ContextTokens is the sum of the contexts of the running requests.
+	ContextTokens int
+	// NewTokenRatio is the admission estimate's ratio now.
+	NewTokenRatio float64
+	Frozen        bool
+
+	// Requests since the start. Submitted = Finished + Rejected + Cancelled +
+	// those the engine still has.
+	Submitted, Finished, Rejected, Cancelled uint64
+	// PrefillTokens were computed (again after a retraction), CachedTokens
+	// found in the prefix cache when a request was first scheduled.
+	PrefillTokens, CachedTokens uint64
+	// OutputTokens were handed out; DecodeTokens of them by decode.
+	OutputTokens, DecodeTokens uint64
+	// Retractions, and the answers' tokens whose KV they lost.
+	Retractions, RetractedTokens uint64
+	// EvictedPages held a prefix that is forgotten.
+	EvictedPages uint64
+	// Steps by kind.
+	PrefillSteps, DecodeSteps, MixedSteps uint64
+	// Time by kind, up to the last completed step: together the time since
+	// the start, but for the wait in a freeze or an idle engine under way.
+	PrefillBusy, DecodeBusy, MixedBusy, Idle time.Duration
+}
+
+// Stats returns the state now and the counters up to the last completed step.
+func (e *Engine) Stats() Stats {
+	s := e.stats
+	s.Running = len(e.running)
+	for _, r := range e.batch {
+		if !r.gone {
+			s.Running++
+		}
+	}
+	if e.chunked != nil && len(e.batch) == 0 {
+		s.Running++
+	}
+	s.Waiting, s.Held = len(e.waiting), len(e.held)
+	s.UsedPages, s.EvictablePages, s.TotalPages = e.pool.used, e.pool.evictable, e.pool.total
+	s.FreePages = max(0, e.pool.free())
+	for _, r := range e.running {
+		s.ContextTokens += r.ctx
+	}
+	s.NewTokenRatio, s.Frozen = e.ratio, e.frozen
+	s.EvictedPages = e.pool.evicted
+	return s
+}
+
+// account books the step that ended.
+func (e *Engine) account() {
+	d := e.busyTo - e.from
+	s := &e.stats
+	switch e.doing {
+	case prefilling:
+		s.PrefillSteps++
+		s.PrefillBusy += d
+	case decoding:
+		s.DecodeSteps++
+		s.DecodeBusy += d
+	case mixing:
+		s.MixedSteps++
+		s.MixedBusy += d
+	}
+	s.DecodeTokens += uint64(len(e.running))
+	if e.doing == prefilling {
+		s.DecodeTokens -= uint64(len(e.running))
+	}
+	s.Idle += e.end - e.busyTo
+	e.gpu.add(e.from, e.busyTo, e.p.activity(e.work, d))
+}
