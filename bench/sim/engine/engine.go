@@ -274,19 +274,25 @@ func (e *Engine) publish(r *request, n int) {
 	for n = min(n, r.ctx/e.p.PageSize); len(r.path) < n; {
 		key := e.key(r, len(r.path))
 		r.path = append(r.path, e.pool.publish(key))
-		r.tail = key
+		r.tail = key // 0 behind the named pages, where no name follows
 		r.private--
 	}
 }
 
-// key returns under what the request's page i can be found, given that r.tail
-// is the key of the page before; 0 for pages of the answer that no one named.
+// key returns under what others find the request's page i, given that r.tail
+// is the key of the page before; 0 for a page that no one named.
 func (e *Engine) key(r *request, i int) uint64 {
-	switch {
-	case i < len(r.Prefix):
+	if i < len(r.Prefix) {
 		return chain(r.tail, r.Prefix[i])
-	case i < r.ISL/e.p.PageSize:
-		return chain(r.tail, chain(r.ID, uint64(i)))
+	}
+	return 0
+}
+
+// ownKey returns under what only the request itself finds its prompt's page i
+// again after a retraction, 0 behind the prompt.
+func (e *Engine) ownKey(r *request, i int) uint64 {
+	if i < r.ISL/e.p.PageSize {
+		return chain(chain(0, r.ID), uint64(i))
 	}
 	return 0
 }

@@ -115,6 +115,15 @@ func (p *pool) publish(key uint64) node {
 	return n
 }
 
+// name makes a page known under key that was known to nobody.
+func (p *pool) name(n node, key uint64) {
+	if _, taken := p.byKey[key]; taken || key == 0 || p.nodes[n].key != 0 {
+		return
+	}
+	p.nodes[n].key = key
+	p.byKey[key] = n
+}
+
 // release lets go of a path from its end to its root.
 func (p *pool) release(path []node) {
 	for i := len(path) - 1; i >= 0; i-- {

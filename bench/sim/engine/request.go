@@ -83,6 +83,7 @@ type request struct {
 	private   int    // pages of its own besides
 	chunk     int    // tokens the step under way computes
 	scheduled bool   // Scheduled was emitted
+	retracted bool   // at least once
 	gone      bool   // cancelled while in a batch
 }
 

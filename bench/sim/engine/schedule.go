@@ -75,7 +75,6 @@ func (e *Engine) admit(now time.Duration, emit func(Event)) bool {
 	if e.full {
 		return len(e.batch) > 0
 	}
-	reserved := -1
 	taken := 0
 	for taken < len(e.waiting) && e.chunked == nil && len(e.running)+len(e.batch) < e.p.MaxRunning {
 		r := e.waiting[taken]
@@ -87,9 +86,7 @@ func (e *Engine) admit(now time.Duration, emit func(Event)) bool {
 		if budget <= 0 && !r.RemotePrefilled {
 			break
 		}
-		if reserved < 0 {
-			reserved = e.reserve()
-		}
+		reserved := e.reserve()
 		e.match(r)
 		// Room for all of it, the answer included, beside what the others
 		// are expected to take.
@@ -108,14 +105,13 @@ func (e *Engine) admit(now time.Duration, emit func(Event)) bool {
 			}
 		}
 		taken++
+		e.stats.CachedTokens += uint64(cached)
 		if !r.scheduled {
 			r.scheduled = true
-			e.stats.CachedTokens += uint64(cached)
 			emit(Event{Kind: Scheduled, ID: r.ID, At: now, Cached: cached})
 		}
 		if r.RemotePrefilled {
 			e.join(now, r, emit)
-			reserved = -1
 			continue
 		}
 		e.extend(r, n)
@@ -125,7 +121,6 @@ func (e *Engine) admit(now time.Duration, emit func(Event)) bool {
 		if r.ctx < r.target {
 			e.chunked = r
 		}
-		reserved = -1
 	}
 	e.waiting = slices.Delete(e.waiting, 0, taken)
 	return len(e.batch) > 0
@@ -155,6 +150,9 @@ func (e *Engine) match(r *request) {
 	}
 	for limit := (r.target - 1) / e.p.PageSize; len(r.path) < limit; {
 		key := e.key(r, len(r.path))
+		if key == 0 && r.retracted {
+			key = e.ownKey(r, len(r.path))
+		}
 		if key == 0 {
 			break
 		}
@@ -286,6 +284,11 @@ func (e *Engine) retractOne(now time.Duration, emit func(Event)) {
 		}
 		r = e.running[victim]
 		e.running = slices.Delete(e.running, victim, victim+1)
+	}
+	// The prompt's pages may survive as cache until it comes back.
+	r.retracted = true
+	for i := len(r.Prefix); i < len(r.path); i++ {
+		e.pool.name(r.path[i], e.ownKey(r, i))
 	}
 	e.drop(r)
 	if e.ceil(r.ISL+r.OSL) > e.p.KVPages {

@@ -19,8 +19,8 @@ type Stats struct {
 	// Requests since the start. Submitted = Finished + Rejected + Cancelled +
 	// those the engine still has.
 	Submitted, Finished, Rejected, Cancelled uint64
-	// PrefillTokens were computed (again after a retraction), CachedTokens
-	// found in the prefix cache when a request was first scheduled.
+	// PrefillTokens were computed, CachedTokens found in the prefix cache
+	// instead; both again when a retracted request comes back.
 	PrefillTokens, CachedTokens uint64
 	// OutputTokens were handed out; DecodeTokens of them by decode.
 	OutputTokens, DecodeTokens uint64

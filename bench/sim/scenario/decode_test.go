@@ -90,6 +90,8 @@ func TestWrong(t *testing.T) {
 		"target rank":        {"faults:\n- kind: slow\n  factor: 2\n  target: worker0/1\n", "4:3", "1 ranks"},
 		"target pool":        {"faults:\n- kind: kill\n  target: agregated\n", "3:3", "did you mean aggregated?"},
 		"target syntax":      {"faults:\n- kind: kill\n  target: Worker 1\n", "3:11", "is no target"},
+		"target exporter":    {"faults:\n- kind: metrics_down\n  target: planner\n", "3:3", "0 planners"},
+		"target of plain":    {"deployment: {kind: plain-sglang}\nfaults:\n- kind: errors\n  share: 0.1\n  target: frontend0\n", "5:3", "0 frontends before plain"},
 		"model":              {load + "deployment: {models: [a/b], pools: [{model: a/c}]}\n", "2:38", "no model"},
 		"model unserved":     {"deployment:\n  models: [a, b]\n", "2:15", `no pool serves "b"`},
 		"half disaggregated": {"deployment:\n  pools: [{role: prefill}]\n", "2:3", "not both"},

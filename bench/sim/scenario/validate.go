@@ -421,6 +421,9 @@ func (c *checker) target(t Target, path string) {
 			count += (n + size - 1) / size
 		}
 		what = "hosts"
+		if t.Kind == TargetDCGM && !d.Exporters.DCGM {
+			count, what = 0, "DCGM exporters: see deployment.exporters"
+		}
 	case TargetFrontend:
 		count, what = d.Frontends.Count, "frontends"
 	case TargetRouter:
@@ -429,11 +432,22 @@ func (c *checker) target(t Target, path string) {
 			count = d.Frontends.Count
 		}
 	case TargetKVBM:
-		count, what = workers, "workers with KVBM"
+		if count, what = workers, "KVBM endpoints"; d.Exporters.KVBM == "off" {
+			count, what = 0, "KVBM endpoints: see deployment.exporters"
+		}
 	case TargetPlanner:
-		count, what = 1, "planner"
+		if count, what = 1, "planner"; !d.Exporters.Planner {
+			count, what = 0, "planners: see deployment.exporters"
+		}
+	default:
+		return // all
 	}
-	if t.Index >= count && t.Index >= 0 {
+	if t.Kind == TargetFrontend || t.Kind == TargetRouter {
+		if d.Kind == "plain-sglang" {
+			count, what = 0, what+" before plain SGLang servers"
+		}
+	}
+	if t.Index >= count || count == 0 {
 		c.fail(path, fmt.Sprintf("there is no %s", t), fmt.Sprintf("%d %s, counted from 0", count, what))
 	} else if t.Rank >= 0 && t.Rank >= ranks {
 		c.fail(path, fmt.Sprintf("%s has %d ranks", t, ranks), "counted from 0; set dp on the pool")

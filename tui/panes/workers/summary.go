@@ -3,7 +3,6 @@ package workers
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -117,48 +116,22 @@ func spread(l *listing, s themes.Styles) string {
 	return strings.Join(out, s.Dim.Render("  "+s.G.Or().Sep+"  "))
 }
 
-// shares are the live rates of one role, per rank where all its workers have
-// as many ranks, else per worker. An engine without traffic has the rate 0.
+// shares are the live rates of one role, one a rank: a rank is one engine, so
+// that a worker of two ranks is not twice as fast as one of one. An engine
+// without traffic has the rate 0.
 func shares(rows []*row, of func(*row) triage.Cell) []share {
-	rows = slices.DeleteFunc(slices.Clone(rows), func(r *row) bool { return !r.live() })
-	perRank := true
-	for _, r := range rows {
-		perRank = perRank && len(r.Ranks) == len(rows[0].Ranks)
-	}
 	var out []share
-	at := map[string]int{}    // of a worker's share
-	hole := map[string]bool{} // a rank is missing: no sum
-	names := map[string]string{}
 	for _, r := range rows {
 		c := of(r)
-		rate := c.V
-		known := c.Status == sources.StatusOK && c.Has() && !math.IsInf(rate, 0) || c.Status == sources.StatusIdle
-		if c.Status == sources.StatusIdle {
-			rate = 0
-		}
-		key, name := r.item.worker, r.Short
-		if perRank {
-			key, name = r.item.worker+"\x00"+r.item.rank, r.name
-		}
-		names[key] = name
-		if !known {
-			hole[key] = true
-			continue
-		}
-		if i, ok := at[key]; ok {
-			out[i].rate += rate
-			continue
-		}
-		at[key] = len(out)
-		out = append(out, share{key, rate})
-	}
-	kept := out[:0]
-	for _, sh := range out {
-		if !hole[sh.name] {
-			kept = append(kept, share{names[sh.name], max(sh.rate, 0)})
+		switch {
+		case !r.live():
+		case c.Status == sources.StatusIdle:
+			out = append(out, share{r.name, 0})
+		case c.Status == sources.StatusOK && c.Has() && !math.IsInf(c.V, 0):
+			out = append(out, share{r.name, max(c.V, 0)})
 		}
 	}
-	return kept
+	return out
 }
 
 func spreadOf(stage string, all []share, s themes.Styles) string {

@@ -369,7 +369,7 @@ func TestSpread(t *testing.T) {
 		"one":           {rows(1, ok(100)), ""},
 		"one known":     {rows(1, ok(100), nan, absent), ""},
 		"ranks":         {rows(2, ok(100), ok(50)), "decode spread 2.0×: a/dp1 slowest"},
-		"unequal ranks": {uneven, "decode spread 2.0×: z slowest"},
+		"unequal ranks": {uneven, "decode spread 1.5×: a/dp0 slowest"},
 		"none":          {nil, ""},
 	} {
 		got := spreadOf("decode", shares(c.rows, func(r *row) triage.Cell { return r.Decode }), f.Styles)
