@@ -96,6 +96,7 @@ func TestWrong(t *testing.T) {
 		"model unserved":     {"deployment:\n  models: [a, b]\n", "2:15", `no pool serves "b"`},
 		"half disaggregated": {"deployment:\n  pools: [{role: prefill}]\n", "2:3", "not both"},
 		"two of one name":    {"deployment:\n  pools: [{}, {}]\n", "2:15", "give each a name"},
+		"name":               {"name: a b\n", "1:1", "one word"},
 		"verdict":            {"expect: [{verdict: Straggler}]\n", "1:11", "no verdict code"},
 	} {
 		t.Run(name, func(t *testing.T) {

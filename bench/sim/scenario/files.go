@@ -68,7 +68,7 @@ func isYAML(path string) bool {
 func (s *Scenario) complete() {
 	if s.Name == "" {
 		base := filepath.Base(s.file)
-		s.Name = strings.TrimSuffix(base, filepath.Ext(base))
+		s.Name = nameFrom(strings.TrimSuffix(base, filepath.Ext(base)))
 	}
 	d := &s.Deployment
 	if len(d.Pools) == 0 {
@@ -105,6 +105,20 @@ func (s *Scenario) complete() {
 			s.Expect[i].To = s.Duration
 		}
 	}
+}
+
+// nameFrom makes a file's name a scenario's: other signs become dashes.
+func nameFrom(base string) string {
+	name := strings.Trim(strings.Map(func(r rune) rune {
+		if r < 0x80 && scenarioName.MatchString(string(r)) || strings.ContainsRune("._-", r) {
+			return r
+		}
+		return '-'
+	}, base), "._-")
+	if name == "" {
+		return "unnamed"
+	}
+	return name[:min(len(name), 64)]
 }
 
 // newPool is a pool with every default.

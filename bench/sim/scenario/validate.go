@@ -18,6 +18,9 @@ import (
 func (s *Scenario) Validate() error {
 	c := &checker{s: s}
 	c.tags(reflect.ValueOf(s).Elem(), "")
+	if !scenarioName.MatchString(s.Name) {
+		c.fail("name", fmt.Sprintf("%q cannot name a scenario", clip(s.Name)), "one word of letters, digits, dots and dashes")
+	}
 	if len(c.errs) == 0 { // what follows relies on words and ranges
 		c.deployment()
 		for i := range s.Load {
@@ -481,7 +484,10 @@ func kindsText(kinds []TargetKind) string {
 	return strings.Join(out, ", ")
 }
 
-var verdictCode = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+var (
+	verdictCode  = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	scenarioName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+)
 
 func (c *checker) expect(e *Expect, path string) {
 	if !verdictCode.MatchString(e.Verdict) {
