@@ -160,7 +160,7 @@ func spreadOf(stage string, all []share, s themes.Styles) string {
 			}
 		}
 		out = s.Label.Render(stage+" spread ") + s.Value.Render(times(most.rate/least.rate))
-		if most.rate > least.rate {
+		if most.rate >= 1.05*least.rate { // not where it reads 1.0×
 			out += s.Dim.Render(": ") + s.Value.Render(least.name) + s.Dim.Render(" slowest")
 		}
 	}
