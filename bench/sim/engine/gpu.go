@@ -80,5 +80,6 @@ func (e *Engine) GPU(now time.Duration) GPU {
 		g.Memory += s.Memory
 		g.Watts += s.Watts
 	}
-	return GPU{SM: g.SM / seconds, Tensor: g.Tensor / seconds, Memory: g.Memory / seconds, Watts: w.idleWatts + g.Watts/seconds}
+	// The slots' sums may be over a second by rounding.
+	return GPU{SM: min(1, g.SM/seconds), Tensor: min(1, g.Tensor/seconds), Memory: min(1, g.Memory/seconds), Watts: w.idleWatts + g.Watts/seconds}
 }

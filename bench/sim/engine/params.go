@@ -118,8 +118,9 @@ type Params struct {
 type GPUParams struct {
 	// WeightBytes is the model's size over all GPUs of the engine.
 	WeightBytes float64
-	// FlopsPerToken is the arithmetic of one token through the weights.
-	FlopsPerToken float64
+	// FlopsPerToken is the arithmetic of one token through the weights,
+	// FlopsPerTokenContext that of its attention to one token before it.
+	FlopsPerToken, FlopsPerTokenContext float64
 	// MemoryBandwidth (bytes/s) and TensorFlops (1/s) are the GPU's peaks.
 	MemoryBandwidth, TensorFlops float64
 	// IdleWatts and MaxWatts bound the power. Between them it follows the

@@ -47,12 +47,13 @@ func Qwen3_32B_H200(tp int) Params {
 		TransferLatency:         3e-3,
 
 		GPU: GPUParams{
-			WeightBytes:     weights,
-			FlopsPerToken:   2 * weights / 2,
-			MemoryBandwidth: 4.8e12,
-			TensorFlops:     989e12,
-			IdleWatts:       115, MaxWatts: 700,
-			SMShare: 0.35, TensorShare: 0.75, MemoryShare: 0.30,
+			WeightBytes:          weights,
+			FlopsPerToken:        2 * weights / 2,
+			FlopsPerTokenContext: 4 * 64 * 64 * 128, // 64 layers, 64 heads of 128
+			MemoryBandwidth:      4.8e12,
+			TensorFlops:          989e12,
+			IdleWatts:            115, MaxWatts: 700,
+			SMShare: 0.35, TensorShare: 1, MemoryShare: 0.30,
 		},
 	}
 }

@@ -65,7 +65,8 @@ func (p *Params) activity(w Work, d time.Duration) GPU {
 		g.Memory = min(1, read/(s*p.GPU.MemoryBandwidth))
 	}
 	if p.GPU.TensorFlops > 0 {
-		flops := p.GPU.FlopsPerToken * float64(w.PrefillTokens+w.DecodeSeqs)
+		flops := p.GPU.FlopsPerToken*float64(w.PrefillTokens+w.DecodeSeqs) +
+			p.GPU.FlopsPerTokenContext*(w.PrefillAttention+float64(w.DecodeKV))
 		g.Tensor = min(1, flops/(s*p.GPU.TensorFlops))
 	}
 	g.Watts = p.GPU.watts(g)

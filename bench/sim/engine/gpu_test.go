@@ -1,0 +1,65 @@
+package engine
+
+import (
+	"math"
+	"testing"
+	"time"
+)
+
+func near(a, b, tolerance float64) bool { return math.Abs(a-b) <= tolerance }
+
+func TestGPUFollowsTheWork(t *testing.T) {
+	p := Qwen3_32B_H200(4)
+	e := New(p)
+	if g := e.GPU(10 * time.Second); g != (GPU{Watts: p.GPU.IdleWatts}) {
+		t.Errorf("idle: %+v", g)
+	}
+
+	// A long prefill: compute-bound, near the power limit.
+	e.Submit(10*time.Second, Request{ID: 1, ISL: 100_000, OSL: 1})
+	until := func(end time.Duration) {
+		for at, ok := e.Next(); ok && at <= end; at, ok = e.Next() {
+			e.Step(at, func(Event) {})
+		}
+	}
+	until(12 * time.Second)
+	prefill := e.GPU(12 * time.Second)
+	if !near(prefill.SM, 1, 0.01) || prefill.Tensor < 0.5 || prefill.Memory > 0.3 || prefill.Watts < 600 || prefill.Watts > 700 {
+		t.Errorf("prefill: %+v", prefill)
+	}
+	drain(t, e, func(Event) {})
+
+	// A small batch in decode: bound by memory.
+	e.Submit(30*time.Second, Request{ID: 2, ISL: 500, OSL: 1000})
+	until(32 * time.Second)
+	decode := e.GPU(32 * time.Second)
+	if !near(decode.SM, 1, 0.01) || decode.Tensor > 0.05 || decode.Memory < 0.3 || decode.Watts >= prefill.Watts {
+		t.Errorf("decode: %+v", decode)
+	}
+
+	// Asking twice gives the same; a second of nothing leaves nothing.
+	if again := e.GPU(32 * time.Second); again != decode {
+		t.Errorf("asked again: %+v, before %+v", again, decode)
+	}
+	end := drain(t, e, func(Event) {})
+	half := e.GPU(end + 500*time.Millisecond)
+	if !near(half.SM, 0.5, 0.06) {
+		t.Errorf("half a second after the end: %+v", half)
+	}
+	if g := e.GPU(end + 1100*time.Millisecond); g != (GPU{Watts: p.GPU.IdleWatts}) {
+		t.Errorf("a second after the end: %+v", g)
+	}
+}
+
+func TestGPUOfAFrozenEngineGoesIdle(t *testing.T) {
+	p := Qwen3_32B_H200(4)
+	e := New(p)
+	e.Submit(0, Request{ID: 1, ISL: 500, OSL: 1000})
+	for at, _ := e.Next(); at < 2*time.Second; at, _ = e.Next() {
+		e.Step(at, func(Event) {})
+	}
+	e.Freeze(2 * time.Second)
+	if g := e.GPU(5 * time.Second); g.SM != 0 || g.Watts != p.GPU.IdleWatts {
+		t.Errorf("frozen for three seconds: %+v", g)
+	}
+}
