@@ -1,0 +1,150 @@
+package page
+
+import (
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// pageLike makes the page of the process that a recording is of: same
+// generation, same identities.
+func pageLike(t *testing.T, r recording, recorded []*seen) *Page {
+	t.Helper()
+	value := func(family, label string) string {
+		for _, f := range recorded {
+			if f.name == family && len(f.series) > 0 {
+				return f.series[0].labels[label]
+			}
+		}
+		return ""
+	}
+	hex := func(s string) uint64 {
+		id, err := strconv.ParseUint(s, 16, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	if strings.HasPrefix(r.file, "frontend") {
+		router, _ := strconv.ParseUint(value("dynamo_router_overhead_total_ms", "router_id"), 10, 64)
+		return &Frontend(r.gen(), FrontendOptions{
+			WorkerID: hex(value("dynamo_component_uptime_seconds", "worker_id")), RouterID: router,
+			KVRouter: true, EventLoop: true, Tokio: true,
+		}).Page
+	}
+	o := WorkerOptions{
+		ID:        hex(value("dynamo_component_uptime_seconds", "worker_id")),
+		Component: value("dynamo_component_kv_publisher_engines_dropped_events_total", "dynamo_component"),
+		Model:     "tiny", Engine: "sglang", DPRanks: 2,
+	}
+	if o.Component == "prefill" {
+		o.Role = "prefill"
+	}
+	if strings.HasPrefix(r.shape, "vllm") {
+		o.Engine = "vllm"
+	}
+	return &Worker(r.gen(), o).Page
+}
+
+var sglangFeatures = []string{
+	"hicache", "storage", "lora", "sessions", "mfu", "dp_attention", "device_timer", "prefill_delayer", "routing_keys",
+}
+
+// fullSGLang is a real SGLang worker as the collectors were recorded: plain or
+// behind Dynamo, one rank.
+func fullSGLang(gen Gen, plain bool) *WorkerPage {
+	w := Worker(gen, WorkerOptions{
+		Model: "m", Engine: "sglang", Full: true, Plain: plain, Features: sglangFeatures, Role: "unified",
+	})
+	return w
+}
+
+// exercise uses every handle of a struct once, nested ones included, with "x"
+// for each label, and says how many there were.
+func exercise(handles any) (n int) {
+	v := reflect.ValueOf(handles).Elem()
+	for i := range v.NumField() {
+		field := v.Field(i)
+		if !field.CanInterface() && v.Type().Field(i).Anonymous {
+			// An embedded struct of handles: its fields are promoted.
+			n += exercise(reflect.NewAt(field.Type(), field.Addr().UnsafePointer()).Interface())
+			continue
+		}
+		if !field.CanInterface() {
+			continue
+		}
+		switch h := field.Interface().(type) {
+		case *Counter:
+			if h != nil {
+				h.Inc(xs(h.v)...)
+				n++
+			}
+		case *Gauge:
+			if h != nil {
+				h.Set(1, xs(h.v)...)
+				n++
+			}
+		case *Histogram:
+			if h != nil {
+				h.Observe(0.05, xs(h.v)...)
+				n++
+			}
+		default:
+			if field.Kind() == reflect.Struct && field.Type() != reflect.TypeFor[Page]() {
+				n += exercise(field.Addr().Interface())
+			}
+		}
+	}
+	return n
+}
+
+func xs(v *vec) []string {
+	out := make([]string, len(v.vars))
+	for i := range out {
+		out[i] = "x"
+	}
+	return out
+}
+
+// useFrontend, useWorker fill a page so that every family has a series.
+func useFrontend(f *FrontendPage) *Page {
+	f.ModelAdded("m", Card{})
+	f.PoolAdded("m", "decode")
+	f.IndexAdded("m", "decode", "backend")
+	f.WorkerJoined(1<<63+1, 2, "decode", "backend", true)
+	f.RequestStarted("m", "chat_completions", "stream")
+	exercise(f)
+	return &f.Page
+}
+
+func useWorker(w *WorkerPage) *Page {
+	exercise(w)
+	for rank := range w.engines {
+		useEngine(w.Engine(rank))
+		exercise(w.SGLang(rank))
+		exercise(w.Extra(rank))
+	}
+	return &w.Page
+}
+
+func useEngine(e Engine) {
+	e.Started(Limits{KVTokens: 4096, PageSize: 16, Startup: map[string]float64{"load_weight": 1}})
+	e.Queued(0.1)
+	e.Report(Load{Running: 1, KVTokens: 4096, KVUsed: 256})
+	e.Prefilled(10, 20, 30, 40)
+	e.Decoded(1)
+	e.Pass(true, false)
+	e.Pass(false, true)
+	e.TTFT(0.1, true)
+	e.ITL(0.01, 39)
+	e.Retracted(1, 256, 3)
+	e.Transferred(Transfer{1, 1, 10, 64})
+	e.Finished(Finished{ISL: 256, OSL: 40, Device: 16, E2E: 1, Streaming: true})
+	e.Aborted()
+}
+
+func useDCGM(d *DCGMPage) *Page {
+	exercise(d.Add(Device{Index: 0, UUID: "GPU-0", Model: "NVIDIA H200", PCI: "00000000:01:00.0"}))
+	return &d.Page
+}
