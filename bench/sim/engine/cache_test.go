@@ -38,6 +38,9 @@ func TestPrefixReuse(t *testing.T) {
 				t.Fatalf("an empty cache gave %d tokens", got)
 			}
 			c.req.ID = 2
+			if got := e.Cached(c.req); got != c.want {
+				t.Errorf("a router would count on %d tokens, want %d", got, c.want)
+			}
 			if got := run(t, e, c.req); got != c.want {
 				t.Errorf("%d tokens cached, want %d", got, c.want)
 			}
@@ -87,13 +90,18 @@ func TestLeastRecentlyUsedIsEvictedFirst(t *testing.T) {
 	run(t, e, Request{ID: 1, ISL: 17, OSL: 1, Prefix: a})
 	run(t, e, Request{ID: 2, ISL: 17, OSL: 1, Prefix: b})
 	run(t, e, Request{ID: 3, ISL: 17, OSL: 1, Prefix: a})
-	run(t, e, Request{ID: 4, ISL: 20, OSL: 1, Prefix: c}) // needs 6 pages: 2 of b go
-	if s := e.Stats(); s.EvictedPages == 0 || s.UsedPages != 0 {
-		t.Errorf("%+v", s)
-	}
+	run(t, e, Request{ID: 4, ISL: 20, OSL: 1, Prefix: c}) // five pages, four are free
 	// b was used least recently, and lost its end, not its root.
-	if got := run(t, e, Request{ID: 5, ISL: 17, OSL: 1, Prefix: a}); got != 16 {
-		t.Errorf("a: %d tokens cached, want 16", got)
+	for _, w := range []struct {
+		prefix []uint64
+		want   int
+	}{{a, 16}, {b, 12}, {c, 16}} {
+		if got := e.Cached(Request{ISL: 17, Prefix: w.prefix}); got != w.want {
+			t.Errorf("prefix %v: %d tokens cached, want %d", w.prefix, got, w.want)
+		}
+	}
+	if s := e.Stats(); s.EvictedPages != 1 || s.FreePages != 0 {
+		t.Errorf("%+v", s)
 	}
 }
 
@@ -160,6 +168,54 @@ func TestRetraction(t *testing.T) {
 		if s := e.Stats(); s.Retractions == 0 || s.PrefillTokens <= 20 {
 			t.Errorf("nothing was computed again: %+v", s)
 		}
+	}
+}
+
+func TestRetractedGoesToTheQueuesEnd(t *testing.T) {
+	p := small()
+	p.NewTokenRatio, p.MaxRunning = 0, 2
+	e := New(p)
+	for id := uint64(1); id <= 3; id++ {
+		e.Submit(0, Request{ID: id, ISL: 8, OSL: 20})
+	}
+	var l log
+	e.Step(0, l.emit)
+	at, _ := e.Next()
+	e.Step(at, func(Event) {})
+	e.retractOne(at, func(Event) {})
+	if e.waiting[0].ID != 3 || e.waiting[1].ID != 2 {
+		t.Errorf("the queue: %d, %d", e.waiting[0].ID, e.waiting[1].ID)
+	}
+}
+
+func TestNewTokenRatio(t *testing.T) {
+	p := small()
+	p.KVPages, p.NewTokenRatio, p.NewTokenRatioMin, p.NewTokenRatioStep = 10, 0.05, 0.02, 0.01
+	e := New(p)
+	discard := func(Event) {}
+	ratio := func() float64 { return e.Stats().NewTokenRatio }
+	e.Submit(0, Request{ID: 1, ISL: 12, OSL: 28})
+	e.Step(0, discard) // prefill leaves it
+	if got := ratio(); got != 0.05 {
+		t.Errorf("after a prefill: %v", got)
+	}
+	e.Submit(1*ms, Request{ID: 2, ISL: 8, OSL: 20})
+	for e.Stats().Retractions == 0 {
+		before, decoded := ratio(), e.Stats().DecodeSteps
+		at, _ := e.Next()
+		e.Step(at, discard)
+		if e.doing == decoding && decoded > 0 && e.Stats().Retractions == 0 && ratio() != max(0.02, before-0.01) {
+			t.Fatalf("a decode step took it from %v to %v", before, ratio())
+		}
+	}
+	// One of the two is left: what it has and 20 more, of what it will have.
+	r := e.running[0]
+	if want := min(1, float64(r.generated+20)/float64(r.OSL)); ratio() != want || want < 0.5 {
+		t.Errorf("after a retraction: %v, want %v", ratio(), want)
+	}
+	drain(t, e, discard)
+	if got := ratio(); got != 0.05 {
+		t.Errorf("at rest: %v", got)
 	}
 }
 

@@ -32,6 +32,7 @@ type Engine struct {
 
 	ratio float64 // new token ratio now
 	full  bool    // the queue's head did not fit; nothing was freed since
+	bound Bound   // what the queue's head waited for when last looked at
 
 	doing  step
 	from   time.Duration // start of the step under way
@@ -118,6 +119,20 @@ func (e *Engine) Release(now time.Duration, id uint64) bool {
 	e.keep(r)
 	e.wake(now)
 	return true
+}
+
+// Cached returns how many of a request's prompt tokens the engine would find in
+// its prefix cache now: what a router that follows the engine's cache knows.
+// It changes nothing.
+func (e *Engine) Cached(r Request) int {
+	pages, key := 0, uint64(0)
+	for limit := min(len(r.Prefix), (r.ISL-1)/e.p.PageSize); pages < limit; pages++ {
+		key = chain(key, r.Prefix[pages])
+		if _, ok := e.pool.byKey[key]; !ok {
+			break
+		}
+	}
+	return pages * e.p.PageSize
 }
 
 // Next returns when Step is due: the end of the step under way, or the present

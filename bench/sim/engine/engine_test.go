@@ -161,6 +161,29 @@ func TestRunningLimitIsFirstComeFirstServed(t *testing.T) {
 	}
 }
 
+func TestBound(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*Params)
+		want   Bound
+	}{
+		{"nothing", func(*Params) {}, Unbound},
+		{"a place", func(p *Params) { p.MaxRunning = 1 }, BoundRunning},
+		{"the budget", func(p *Params) { p.MaxPrefillTokens = 8 }, BoundPrefill},
+		{"pages", func(p *Params) { p.KVPages = 8 }, BoundKV},
+	} {
+		p := small()
+		c.change(&p)
+		e := New(p)
+		e.Submit(0, Request{ID: 1, ISL: 12, OSL: 8})
+		e.Submit(0, Request{ID: 2, ISL: 12, OSL: 8})
+		e.Step(0, func(Event) {})
+		if s := e.Stats(); s.Bound != c.want {
+			t.Errorf("%s: bound is %v, want %v", c.name, s.Bound, c.want)
+		}
+	}
+}
+
 func TestTooLongIsRejected(t *testing.T) {
 	e := New(small()) // 256 tokens
 	e.Submit(0, Request{ID: 1, ISL: 250, OSL: 7})
@@ -225,6 +248,17 @@ func TestFreezeAndThaw(t *testing.T) {
 	)
 	if s := e.Stats(); s.Idle != 80*ms || s.PrefillBusy != 40*ms {
 		t.Errorf("idle %v, prefill %v", s.Idle, s.PrefillBusy)
+	}
+}
+
+func TestShortFreezeDelaysNothing(t *testing.T) {
+	e := New(small())
+	e.Submit(0, Request{ID: 1, ISL: 10, OSL: 1})
+	e.Step(0, func(Event) {}) // prefill until 20 ms
+	e.Freeze(5 * ms)
+	e.Thaw(10 * ms)
+	if at, ok := e.Next(); at != 20*ms || !ok {
+		t.Errorf("the step under way ends at %v", at)
 	}
 }
 

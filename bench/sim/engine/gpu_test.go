@@ -63,3 +63,21 @@ func TestGPUOfAFrozenEngineGoesIdle(t *testing.T) {
 		t.Errorf("frozen for three seconds: %+v", g)
 	}
 }
+
+func TestGPUDuringAStepOfSeconds(t *testing.T) {
+	p := Qwen3_32B_H200(4)
+	p.Slow = 500
+	e := New(p)
+	e.Submit(0, Request{ID: 1, ISL: 500, OSL: 3})
+	for e.Stats().PrefillSteps == 0 {
+		at, _ := e.Next()
+		e.Step(at, func(Event) {})
+	}
+	end, _ := e.Next() // of a decode step of more than three seconds
+	during := e.GPU(end - time.Second)
+	e.Step(end, func(Event) {})
+	after := e.GPU(end)
+	if end-e.done > 0 || during.SM < 0.99 || !near(during.Memory, after.Memory, 0.02*during.Memory) || during.Memory > 0.01 {
+		t.Errorf("during: %+v, after: %+v", during, after)
+	}
+}

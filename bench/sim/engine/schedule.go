@@ -52,8 +52,10 @@ func (e *Engine) schedule(now time.Duration, emit func(Event)) {
 }
 
 // admit fills the prefill batch: first the prompt under way, then the queue in
-// order, as far as budget, places and pages go. It says whether there is one.
+// order, as far as budget, places and pages go. It says whether there is one,
+// and leaves in e.bound what the queue's head waits for.
 func (e *Engine) admit(now time.Duration, emit func(Event)) bool {
+	e.bound = Unbound
 	budget := e.p.MaxPrefillTokens
 	if e.p.Mixed {
 		budget = max(e.p.PageSize, budget-len(e.running))
@@ -61,6 +63,7 @@ func (e *Engine) admit(now time.Duration, emit func(Event)) bool {
 	if r := e.chunked; r != nil {
 		n := e.cut(r, budget)
 		if n == 0 {
+			e.bound = BoundKV
 			return false // no page to be had: decode until there is one
 		}
 		e.extend(r, n)
@@ -68,15 +71,25 @@ func (e *Engine) admit(now time.Duration, emit func(Event)) bool {
 		budget -= n
 		e.batch = append(e.batch, r)
 		if r.ctx < r.target {
+			e.bound = BoundPrefill
 			return true
 		}
 		e.chunked = nil
 	}
 	if e.full {
+		e.bound = BoundKV
 		return len(e.batch) > 0
 	}
 	taken := 0
-	for taken < len(e.waiting) && e.chunked == nil && len(e.running)+len(e.batch) < e.p.MaxRunning {
+	for taken < len(e.waiting) {
+		if len(e.running)+len(e.batch) >= e.p.MaxRunning {
+			e.bound = BoundRunning
+			break
+		}
+		if e.chunked != nil {
+			e.bound = BoundPrefill
+			break
+		}
 		r := e.waiting[taken]
 		if e.ceil(r.ISL+r.OSL) > e.p.KVPages {
 			e.reject(now, r, emit)
@@ -84,6 +97,7 @@ func (e *Engine) admit(now time.Duration, emit func(Event)) bool {
 			continue
 		}
 		if budget <= 0 && !r.RemotePrefilled {
+			e.bound = BoundPrefill
 			break
 		}
 		reserved := e.reserve()
@@ -93,7 +107,7 @@ func (e *Engine) admit(now time.Duration, emit func(Event)) bool {
 		want := e.ceil(r.target+min(r.left(), clipNewTokens)) - r.pages()
 		if want+reserved > e.pool.room() {
 			e.drop(r)
-			e.full = true
+			e.full, e.bound = true, BoundKV
 			break
 		}
 		cached := r.ctx
@@ -101,6 +115,7 @@ func (e *Engine) admit(now time.Duration, emit func(Event)) bool {
 		if !r.RemotePrefilled {
 			if n = e.cut(r, budget); n == 0 {
 				e.drop(r)
+				e.bound = BoundPrefill
 				break
 			}
 		}

@@ -2,6 +2,33 @@ package engine
 
 import "time"
 
+// Bound is what a queue waits for.
+type Bound uint8
+
+// What a queue's head waits for: nothing but the step under way, the prefill
+// budget of a step, a place among the running requests, or pages.
+const (
+	Unbound Bound = iota
+	BoundPrefill
+	BoundRunning
+	BoundKV
+)
+
+// String returns the bound's name.
+func (b Bound) String() string {
+	switch b {
+	case Unbound:
+		return "none"
+	case BoundPrefill:
+		return "prefill"
+	case BoundRunning:
+		return "running"
+	case BoundKV:
+		return "kv"
+	}
+	return "unknown"
+}
+
 // Stats is what an engine's gauges and counters would show.
 type Stats struct {
 	// Requests in the batch (those in prefill included), in the queue, and
@@ -15,6 +42,9 @@ type Stats struct {
 	// NewTokenRatio is the admission estimate's ratio now.
 	NewTokenRatio float64
 	Frozen        bool
+	// Bound is what the queue waited for when the last step began; Unbound
+	// without a queue.
+	Bound Bound
 
 	// Requests since the start. Submitted = Finished + Rejected + Cancelled +
 	// those the engine still has.
@@ -54,6 +84,9 @@ func (e *Engine) Stats() Stats {
 		s.ContextTokens += r.ctx
 	}
 	s.NewTokenRatio, s.Frozen = e.ratio, e.frozen
+	if s.Waiting > 0 {
+		s.Bound = e.bound
+	}
 	s.EvictedPages = e.pool.evicted
 	return s
 }
@@ -69,13 +102,11 @@ func (e *Engine) account() {
 	case decoding:
 		s.DecodeSteps++
 		s.DecodeBusy += d
+		s.DecodeTokens += uint64(len(e.running))
 	case mixing:
 		s.MixedSteps++
 		s.MixedBusy += d
-	}
-	s.DecodeTokens += uint64(len(e.running))
-	if e.doing == prefilling {
-		s.DecodeTokens -= uint64(len(e.running))
+		s.DecodeTokens += uint64(len(e.running))
 	}
 	s.Idle += e.end - e.busyTo
 	e.gpu.add(e.from, e.busyTo, e.p.activity(e.work, d))
