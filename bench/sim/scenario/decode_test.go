@@ -188,5 +188,14 @@ func FuzzParse(f *testing.F) {
 		if err := s.Validate(); err != nil {
 			t.Fatalf("read as valid, then: %v", err)
 		}
+		for i := range s.Load {
+			a, q, r := s.Load[i].Arrivals(rng(1)), s.Requests(i), rng(2)
+			for range 3 {
+				at, ok := a.Next()
+				if x := q.Draw(r); ok && (at < s.Load[i].From || at > s.Load[i].To) || x.ISL < 1 || x.OSL < 1 {
+					t.Fatalf("load %d: at %v %+v", i, at, x)
+				}
+			}
+		}
 	})
 }

@@ -126,6 +126,10 @@ type Params struct {
 	TransferBandwidth *float64 `yaml:"transfer_bandwidth" range:"(0,)" unit:"GB/s" ex:"25"`
 	// Time to set up one transfer.
 	TransferLatency *time.Duration `yaml:"transfer_latency" range:"[0,)" ex:"2ms"`
+	// How much room is kept for tokens to come when a request joins the batch
+	// (`--schedule-conservativeness`): it multiplies the share of the remaining
+	// answer that is expected. Lower takes more requests and retracts more.
+	Conservativeness *float64 `yaml:"conservativeness" range:"(0,)" unit:"×" ex:"0.3"`
 	// Which running request gives way when the pool is full: the one with the
 	// shortest answer so far (SGLang), or the one that joined last (vLLM).
 	Retract *string `yaml:"retract" enum:"fewest-tokens|youngest" ex:"youngest"`

@@ -256,11 +256,6 @@ func keyList(words []string) string {
 
 func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
 
-// durationText is "20m" where Go says "20m0s".
-func durationText(d time.Duration) string {
-	return strings.TrimSuffix(strings.Replace(d.String(), "m0s", "m", 1), "h0m")
-}
-
 // TestExamples decodes the example of every key in its place: it must be
 // readable and within its range.
 func TestExamples(t *testing.T) {

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Fault is something that goes wrong for a while.
+// Fault is something that goes wrong for a while. Where several of one kind are
+// on at one target, factors and shares of what is left multiply, delays add.
 type Fault struct {
 	// When it begins.
 	At time.Duration `yaml:"at" default:"0s" range:"[0,)" ex:"60s"`
@@ -21,12 +22,12 @@ type Fault struct {
 	Kind FaultKind `yaml:"kind" required:"true" enum:"@kinds" ex:"slow"`
 	// Whom it meets; see targets. Without it, everyone whom the kind can meet.
 	Target Targets `yaml:"target" ex:"worker1"`
-	// How many times as long (slow, slow_stage, slow_transfer), or as many
-	// (event_loop_delay: busy tasks).
+	// How many times as long (slow, slow_stage, slow_transfer).
 	Factor float64 `yaml:"factor" default:"0" range:"[0,)" unit:"×" ex:"4"`
-	// Of what is left (throttle_gpu: clock; shrink_kv: pages; shrink_pool:
-	// handler slots; gpu_memory: memory held by someone else) or of what is met
-	// (errors, cancel, drop_kv_events, skew_routing: requests or events).
+	// What is left (throttle_gpu: of the clock; shrink_kv: of the pages;
+	// shrink_pool: of the handler's slots), what is taken (gpu_memory: of the
+	// memory), or how many are met (errors, cancel, skew_routing: requests;
+	// drop_kv_events: events).
 	Share float64 `yaml:"share" default:"0" range:"[0,1]" unit:"share" ex:"0.5"`
 	// Time added: to each message (network_delay), each turn of the loop
 	// (event_loop_delay), each step (host_delay), each request in a stage

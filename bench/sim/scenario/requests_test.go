@@ -63,7 +63,7 @@ func TestArea(t *testing.T) {
 // TestArrivalsFollowTheRate counts arrivals in tenths of the segment, over
 // many seeds, against the area under the rate.
 func TestArrivalsFollowTheRate(t *testing.T) {
-	const seeds = 60
+	const seeds = 6
 	for name, yaml := range shapes {
 		for _, process := range []string{"constant", "poisson", "{process: gamma, cv: 2}", "{process: gamma, cv: 0.5}"} {
 			s := segment(t, "110s", "from: 10s, rate: "+yaml+", arrival: "+process)

@@ -13,7 +13,7 @@ type Scenario struct {
 	Description string `yaml:"description" ex:"one decode worker is four times slower from 1m to 2m"`
 	// How long it lasts. A simulation that goes on after it plays it again
 	// when `repeat` is set, and otherwise stays as it was at the end.
-	Duration time.Duration `yaml:"duration" default:"10m" range:"(0,)" ex:"3m"`
+	Duration time.Duration `yaml:"duration" default:"10m" range:"(0,31536000]" ex:"3m"`
 	// Play it again from the start after the end, as long as the simulation
 	// runs. The deployment goes on as it is; only load and faults start over.
 	Repeat bool `yaml:"repeat" default:"false" ex:"true"`

@@ -18,7 +18,7 @@ type Segment struct {
 	Concurrency *Shape `yaml:"concurrency" unit:"users" ex:"64"`
 	// Pause of a user between an answer and the next question, on average
 	// (exponentially distributed), for a closed loop.
-	Think time.Duration `yaml:"think" default:"0s" range:"[0,)" ex:"2s"`
+	Think time.Duration `yaml:"think" default:"0s" range:"[0,31536000]" ex:"2s"`
 	// How arrivals of an open loop scatter around the rate.
 	Arrival Arrival `yaml:"arrival"`
 	// Prompt length. A number is a constant length.

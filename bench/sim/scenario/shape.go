@@ -21,10 +21,10 @@ type Shape struct {
 	// Greatest distance from the middle, for sine; at most `mean`.
 	Amplitude float64 `yaml:"amplitude" default:"0" range:"[0,)" ex:"4"`
 	// Of one wave (sine), or from one peak's beginning to the next (burst).
-	Period time.Duration `yaml:"period" default:"60s" range:"(0,)" ex:"24h"`
+	Period time.Duration `yaml:"period" default:"60s" range:"(0,31536000]" ex:"24h"`
 	// How far into the first period the segment starts (sine, burst). A sine
 	// starts at its middle and rises; a burst period starts with the peak.
-	Phase time.Duration `yaml:"phase" default:"0s" range:"[0,)" ex:"6h"`
+	Phase time.Duration `yaml:"phase" default:"0s" range:"[0,31536000]" ex:"6h"`
 	// Values from given times on, for steps.
 	Steps []Step `yaml:"steps"`
 	// Between peaks, for burst.
