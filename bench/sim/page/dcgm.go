@@ -11,6 +11,8 @@ type DCGMOptions struct {
 	Driver   string
 	// LowerHostname spells the label hostname, as exporters since May 2026.
 	LowerHostname bool
+	// Older spells what was renamed since as older exporters do.
+	Older bool
 	// Extra adds what the exporter's default list leaves out: SM activity,
 	// throttle times, ECC, NVLink errors.
 	Extra bool
@@ -31,6 +33,9 @@ func DCGM(o DCGMOptions) *DCGMPage {
 		delete(d.src.fixed, "Hostname")
 		d.src.fixed["hostname"] = o.Hostname
 	}
+	if o.Older {
+		d.src.gen = Gen14
+	}
 	if o.Extra {
 		d.src.features = []string{"extra"}
 	}
@@ -40,7 +45,7 @@ func DCGM(o DCGMOptions) *DCGMPage {
 // dcgmDigits: the exporter writes what is a floating point number in DCGM with
 // six decimals, the rest as integers.
 func dcgmDigits(family string) int {
-	if strings.HasSuffix(family, "POWER_USAGE") || strings.Contains(family, "_PROF_") && !strings.HasSuffix(family, "BYTES") {
+	if strings.HasSuffix(family, "POWER_USAGE") || strings.HasSuffix(family, "POWER_LIMIT") || strings.HasSuffix(family, "MGMT_LIMIT") || strings.Contains(family, "_PROF_") && !strings.HasSuffix(family, "BYTES") {
 		return 6
 	}
 	return 0
@@ -61,6 +66,13 @@ type GPU struct {
 	MemUsed  *Gauge   `family:"DCGM_FI_DEV_FB_USED"`                  // MiB
 	MemFree  *Gauge   `family:"DCGM_FI_DEV_FB_FREE"`                  // MiB
 	MemRest  *Gauge   `family:"DCGM_FI_DEV_FB_RESERVED"`              // MiB
+
+	// Limits of the board, and why the clocks are below them.
+	MaxSMClock    *Gauge `family:"DCGM_FI_DEV_MAX_SM_CLOCK"`                                            // MHz
+	PowerLimit    *Gauge `family:"DCGM_FI_DEV_POWER_MGMT_LIMIT"`                                        // W
+	EnforcedLimit *Gauge `family:"DCGM_FI_DEV_ENFORCED_POWER_LIMIT"`                                    // W
+	SlowdownTemp  *Gauge `family:"DCGM_FI_DEV_SLOWDOWN_TEMP"`                                           // °C
+	ClockReasons  *Gauge `family:"DCGM_FI_DEV_CLOCKS_EVENT_REASONS|DCGM_FI_DEV_CLOCK_THROTTLE_REASONS"` // NVML's bit mask
 
 	PCIeReplays  *Counter `family:"DCGM_FI_DEV_PCIE_REPLAY_COUNTER"`
 	XID          *Gauge   `family:"DCGM_FI_DEV_XID_ERRORS"`             // the last code, sticky

@@ -79,7 +79,9 @@ type EngineExtra struct {
 	DelaySeconds  *Histogram `family:"sglang:prefill_delayer_wait_seconds"`
 	DelayOutcomes *Counter   `family:"sglang:prefill_delayer_outcomes_total"` // in the table's order
 
-	// HiCache as older releases spell it, and its storage tier's failures.
+	// What older releases export: the ITL before its name of today, HiCache as
+	// it was spelt; and failures of its storage tier.
+	OldITL          *Histogram `family:"sglang:time_per_output_token_seconds"`
 	OldEvicted      *Counter   `family:"sglang:hicache_eviction_num_tokens_total"`
 	OldEvictSeconds *Histogram `family:"sglang:hicache_eviction_duration_seconds"`
 	OldLoaded       *Counter   `family:"sglang:hicache_load_back_num_tokens_total"`

@@ -52,7 +52,7 @@ type RouterHandles struct {
 	NonMaxOverlap  *Counter   `family:"dynamo_component_router_non_max_overlap_selections_total"`            // type
 	OverlapLost    *Histogram `family:"dynamo_component_router_overlap_blocks_lost"`                         // blocks; type
 
-	// The index: component first.
+	// The index, by component first; Events through KVEvents.
 	Events        *Counter `family:"dynamo_component_kv_cache_events_applied"` // stored|removed|cleared, status
 	EventWarnings *Counter `family:"dynamo_component_kv_cache_event_warnings"` // kind
 	FilterChanges *Counter `family:"dynamo_component_ckf_mutation_total"`      // outcome
@@ -83,7 +83,22 @@ func (f *FrontendPage) PoolAdded(model, workerType string) {
 // IndexAdded makes the families of the KV index over a component's events
 // appear at zero. In disaggregated serving real routers index prefill only.
 func (f *FrontendPage) IndexAdded(model, workerType, component string) {
-	f.src.happen("index", map[string]string{"model": model, "type": workerType, "component": component, "namespace": f.namespace})
+	f.src.happen("index", map[string]string{"model": model, "type": workerType, "component": component, "index": f.indexOf(component), "namespace": f.namespace})
+}
+
+// indexOf is the component under which the index counts a component's events:
+// up to 1.4 always the router's own.
+func (f *FrontendPage) indexOf(component string) string {
+	if f.src.gen.index() <= Gen14.index() {
+		return f.src.fixed["dynamo_component"]
+	}
+	return component
+}
+
+// KVEvents counts KV events applied to the index of a component: eventType is
+// stored, removed or cleared, status ok or what went wrong.
+func (f *FrontendPage) KVEvents(component, eventType, status string, n int) {
+	f.Router.Events.Add(float64(n), f.indexOf(component), eventType, status)
 }
 
 // WorkerJoined registers a worker's DP ranks with the router, and, where its

@@ -57,7 +57,7 @@ type SGLangRank struct {
 	PrefillRetries  *Counter `family:"sglang:num_prefill_retries_total"`
 
 	TTFTSeconds *Histogram `family:"sglang:time_to_first_token_seconds"` // is_streaming
-	ITLSeconds  *Histogram `family:"sglang:inter_token_latency_seconds|sglang:time_per_output_token_seconds"`
+	ITLSeconds  *Histogram `family:"sglang:inter_token_latency_seconds"`
 	TPOTSeconds *Histogram `family:"sglang:request_time_per_output_token_seconds"` // is_streaming
 	E2ESeconds  *Histogram `family:"sglang:e2e_request_latency_seconds"`           // is_streaming
 	Prompt      *Counter   `family:"sglang:prompt_tokens_total"`                   // is_streaming

@@ -148,3 +148,85 @@ func useDCGM(d *DCGMPage) *Page {
 	exercise(d.Add(Device{Index: 0, UUID: "GPU-0", Model: "NVIDIA H200", PCI: "00000000:01:00.0"}))
 	return &d.Page
 }
+
+// startedFrontend does what happens before the first request: workers join,
+// the model gets its card, the router asks each rank for its KV events.
+func startedFrontend(t *testing.T, r recording, rec []*seen) *Page {
+	t.Helper()
+	router := uint64(0)
+	workers := map[uint64]map[string]string{} // labels of a registered rank
+	ranks := map[uint64]int{}
+	for _, f := range rec {
+		for _, s := range f.series {
+			switch f.name {
+			case "dynamo_router_overhead_total_ms":
+				router, _ = strconv.ParseUint(s.labels["router_id"], 10, 64)
+			case "dynamo_component_router_worker_registered":
+				id, _ := strconv.ParseUint(s.labels["router_worker_id"], 10, 64)
+				workers[id] = s.labels
+				ranks[id]++
+			}
+		}
+	}
+	self := uint64(0)
+	for _, f := range rec {
+		if f.name == "dynamo_component_uptime_seconds" {
+			self, _ = strconv.ParseUint(f.series[0].labels["worker_id"], 16, 64)
+		}
+	}
+	f := Frontend(r.gen(), FrontendOptions{WorkerID: self, RouterID: router, KVRouter: true, EventLoop: true, Tokio: true})
+	f.ModelAdded("tiny", Card{KVBlocks: 4096, BlockSize: 16, MaxSeqs: 8, MaxBatchedTokens: 8192})
+	f.PoolAdded("tiny", "decode")
+	component, indexed := "backend", "decode"
+	if strings.HasPrefix(r.shape, "disagg") {
+		f.PoolAdded("tiny", "prefill")
+		component, indexed = "prefill", "prefill"
+	}
+	f.IndexAdded("tiny", indexed, component)
+	for id, labels := range workers {
+		f.WorkerJoined(id, ranks[id], labels["worker_type"], component, labels["worker_type"] == indexed)
+		f.Roundtrip(0.00001, 0.0001, 0.001)
+	}
+	if r.gen() == Gen14 {
+		// The recording of 1.6 came before the runtime's first sample.
+		for _, w := range []string{"0", "1"} {
+			f.Tokio.Busy.Set(10, w)
+			f.Tokio.LocalQueue.Set(0, w)
+			f.Tokio.MeanPollNs.Set(10000, w)
+			f.Tokio.Parks.Inc(w)
+			f.Tokio.Steals.Inc(w)
+			f.Tokio.Overflows.Add(0, w)
+		}
+	}
+	return &f.Page
+}
+
+func startedWorker(t *testing.T, r recording, rec []*seen) *Page {
+	t.Helper()
+	ranks := 0
+	var id uint64
+	component := "backend"
+	for _, f := range rec {
+		if f.name == "dynamo_component_uptime_seconds" {
+			id, _ = strconv.ParseUint(f.series[0].labels["worker_id"], 16, 64)
+		}
+		if f.name != "dynamo_component_requests_total" {
+			continue
+		}
+		for _, s := range f.series {
+			component = s.labels["dynamo_component"]
+			if s.labels["dynamo_endpoint"] != generate {
+				ranks++
+			}
+		}
+	}
+	o := WorkerOptions{ID: id, Component: component, Model: "tiny", Engine: "sglang", DPRanks: max(ranks, 1)}
+	if ranks == 0 {
+		o.Role = "decode"
+	}
+	w := Worker(r.gen(), o)
+	for rank := range ranks {
+		w.KVQuery(rank, 472, 89, 0.001, 0.0002)
+	}
+	return &w.Page
+}

@@ -22,7 +22,8 @@ type WorkerOptions struct {
 	// Full is a real engine with all its families, else the mocker's few.
 	Full bool
 	// Role is what the engine says it is: unified (default), prefill, decode.
-	// A mocker's prefill worker has no engine families.
+	// A mocker's prefill worker has no engine families; a decode worker sends
+	// no KV events and answers no queries for them.
 	Role string
 	// EngineLabels puts Dynamo's labels on the engine's families. The
 	// references say that Dynamo adds them; recorded pages have none.
@@ -136,6 +137,10 @@ func (w *WorkerPage) addRuntime(gen Gen) {
 	w.src.declare()
 	w.src.bind(&w.workerHandles)
 	w.endpoint(generate)
+	if o.Role == "decode" {
+		return
+	}
+	w.src.happen("publisher", nil)
 	for rank := range o.DPRanks {
 		w.queries = append(w.queries, QueryEndpoint(o.ID, rank))
 		w.endpoint(w.queries[rank])
@@ -187,7 +192,7 @@ func (w *WorkerPage) RequestFailed(errorType string) { w.Errors.Inc(generate, er
 // KVQuery records a router's query for a rank's KV events: it counts like a
 // request on an endpoint of its own and in the work handler.
 func (w *WorkerPage) KVQuery(rank int, in, out int, seconds, transit float64) {
-	if w.opts.Plain {
+	if len(w.queries) == 0 {
 		return
 	}
 	endpoint := w.queries[rank]
