@@ -1,0 +1,264 @@
+package world
+
+import (
+	"math"
+	"time"
+)
+
+// The KV router chooses by what it believes, never by what is: blocks and
+// tokens it has sent itself, and an index of the prompts that it has sent
+// where. Beliefs are shared by all frontends, as replicas that synchronise.
+
+// belief is what the router holds of one rank.
+type belief struct {
+	decodeBlocks  int // prompt blocks of requests sent and not ended
+	prefillTokens int // prompt tokens sent that have not brought a first token
+	index         blockIndex
+}
+
+// claim is what one attempt adds to a rank's belief until it is given back.
+type claim struct {
+	rank          *rank
+	blocks, ptoks int
+	prefill, held bool
+}
+
+// routeParts are the parts of one routing decision. The rest of the time that
+// a request spends before the router is scheduling: the wait in its queue.
+type routeParts struct {
+	blockHashing, seqHashing, findMatches, scheduling time.Duration
+}
+
+func (p routeParts) total() time.Duration {
+	return p.blockHashing + p.seqHashing + p.findMatches + p.scheduling
+}
+
+// routeTime draws the router's own time for one request.
+func (w *World) routeTime(f *frontend) routeParts {
+	s := func(stage string, d time.Duration) time.Duration { return f.fault.stages[stage].apply(w.jittered(d)) }
+	if !w.kvRouter {
+		return routeParts{scheduling: s("scheduling", 3*time.Microsecond)}
+	}
+	return routeParts{
+		blockHashing: s("block_hashing", 2500*time.Nanosecond), seqHashing: s("seq_hashing", 950*time.Nanosecond),
+		findMatches: s("find_matches", 4*time.Microsecond), scheduling: s("scheduling", 99*time.Microsecond),
+	}
+}
+
+// pick chooses a rank for an attempt by the router's mode; nil when none can
+// take it now.
+func (w *World) pick(m *model, ranks []*rank, a *attempt) (*rank, int) {
+	if k := w.skewed(m, a.phase); k != nil {
+		return k, k.belief.index.match(a.r.prefix)
+	}
+	if w.kvRouter {
+		return w.choose(ranks, a)
+	}
+	var able []*rank
+	for _, k := range ranks {
+		if k.routable() {
+			able = append(able, k)
+		}
+	}
+	if len(able) == 0 {
+		return nil, 0
+	}
+	load := func(k *rank) int { return len(k.live) }
+	switch w.sc.Deployment.Router.Mode {
+	case "random":
+		return able[w.routerRand.IntN(len(able))], 0
+	case "power-of-two":
+		x, y := able[w.routerRand.IntN(len(able))], able[w.routerRand.IntN(len(able))]
+		if load(y) < load(x) {
+			x = y
+		}
+		return x, 0
+	case "least-loaded", "device-aware-weighted":
+		best := able[0]
+		for _, k := range able[1:] {
+			if load(k) < load(best) {
+				best = k
+			}
+		}
+		return best, 0
+	default: // round-robin, also over plain servers
+		m.turn++
+		return able[m.turn%len(able)], 0
+	}
+}
+
+// choose returns the rank with the least cost for a prompt, and how many of
+// its blocks the router believes to be cached there; nil when no rank can take
+// it now. Ties are drawn; with a temperature, so is the rest.
+//
+//	cost = weight · (uncached prompt blocks there, this prompt's included) + decode blocks there, this prompt's included
+func (w *World) choose(ranks []*rank, a *attempt) (best *rank, overlap int) {
+	ro := &w.sc.Deployment.Router
+	bestCost, ties := 0.0, 0
+	w.costs = w.costs[:0]
+	for _, k := range ranks {
+		if !k.routable() || ro.QueueThreshold >= 0 && float64(k.belief.prefillTokens) > ro.QueueThreshold*float64(k.batchTokens) {
+			continue
+		}
+		hit := k.belief.index.match(a.r.prefix)
+		a.bestHit = max(a.bestHit, hit)
+		cost := ro.OverlapWeight*float64(k.belief.prefillTokens+a.isl-hit*k.page)/float64(k.page) +
+			float64(k.belief.decodeBlocks+blocks(a.isl, k.page))
+		w.costs = append(w.costs, candidate{k, hit, cost})
+		switch {
+		case best == nil || cost < bestCost:
+			best, bestCost, overlap, ties = k, cost, hit, 1
+		case cost == bestCost:
+			if ties++; w.routerRand.IntN(ties) == 0 {
+				best, overlap = k, hit
+			}
+		}
+	}
+	if ro.Temperature > 0 && len(w.costs) > 1 {
+		return w.sample(bestCost)
+	}
+	return best, overlap
+}
+
+// candidate is a rank that a request could go to.
+type candidate struct {
+	k    *rank
+	hit  int
+	cost float64
+}
+
+// sample draws a candidate with a probability that falls with its cost.
+func (w *World) sample(least float64) (*rank, int) {
+	most := least
+	for _, c := range w.costs {
+		most = max(most, c.cost)
+	}
+	scale := max(most-least, 1e-9) * w.sc.Deployment.Router.Temperature
+	sum := 0.0
+	for _, c := range w.costs {
+		sum += math.Exp((least - c.cost) / scale)
+	}
+	u := w.routerRand.Float64() * sum
+	for _, c := range w.costs {
+		if u -= math.Exp((least - c.cost) / scale); u < 0 {
+			return c.k, c.hit
+		}
+	}
+	c := w.costs[len(w.costs)-1]
+	return c.k, c.hit
+}
+
+// blocks is how many pages n tokens need.
+func blocks(n, page int) int { return (n + page - 1) / page }
+
+// take books an attempt on a rank: a prefill half holds prompt tokens, a
+// decode half blocks, an aggregated request both.
+func (k *rank) take(a *attempt, hit int) claim {
+	c := claim{rank: k, held: true}
+	if a.phase != decoding {
+		c.prefill, c.ptoks = true, max(a.isl-hit*k.page, 0)
+		k.belief.prefillTokens += c.ptoks
+	}
+	if a.phase != prefilling {
+		c.blocks = blocks(a.isl, k.page)
+		k.belief.decodeBlocks += c.blocks
+	}
+	if w := k.w; a.phase != decoding && w.kvRouter && !(k.worker.fault.dropEvents > 0 && w.faultRand.Float64() < k.worker.fault.dropEvents) {
+		a.stored = k.belief.index.add(a.r.prefix, k.pages)
+	}
+	return c
+}
+
+// prefilled gives the prompt tokens back; ended gives back the rest.
+func (c *claim) prefilled() {
+	if c.prefill {
+		c.rank.belief.prefillTokens -= c.ptoks
+		c.prefill = false
+	}
+}
+
+func (c *claim) ended() {
+	if c.held {
+		c.prefilled()
+		c.rank.belief.decodeBlocks -= c.blocks
+		c.held = false
+	}
+}
+
+// blockIndex remembers which prompt blocks were sent to a rank, the least
+// recently used forgotten first.
+type blockIndex struct {
+	at    map[uint64]int32
+	nodes []indexNode // 0 is the ring's root
+	free  []int32
+}
+
+type indexNode struct {
+	hash       uint64
+	prev, next int32
+}
+
+// match is how many leading blocks of a prompt are known.
+func (x *blockIndex) match(prefix []uint64) int {
+	for i, h := range prefix {
+		if _, ok := x.at[h]; !ok {
+			return i
+		}
+	}
+	return len(prefix)
+}
+
+// add remembers a prompt's blocks within a capacity and returns how many were
+// new.
+func (x *blockIndex) add(prefix []uint64, capacity int) (stored int) {
+	if x.at == nil {
+		x.clear()
+	}
+	// From the end, so that a prompt's first block is its youngest: what many
+	// prompts share is forgotten last.
+	for i := len(prefix) - 1; i >= 0; i-- {
+		h := prefix[i]
+		if n, ok := x.at[h]; ok {
+			x.unlink(n)
+			x.link(n)
+			continue
+		}
+		if len(x.at) >= capacity {
+			oldest := x.nodes[0].next
+			if oldest == 0 {
+				return stored
+			}
+			x.unlink(oldest)
+			delete(x.at, x.nodes[oldest].hash)
+			x.free = append(x.free, oldest)
+		}
+		var n int32
+		if last := len(x.free) - 1; last >= 0 {
+			n, x.free = x.free[last], x.free[:last]
+		} else {
+			n = int32(len(x.nodes))
+			x.nodes = append(x.nodes, indexNode{})
+		}
+		x.nodes[n].hash = h
+		x.at[h] = n
+		x.link(n)
+		stored++
+	}
+	return stored
+}
+
+func (x *blockIndex) clear() {
+	*x = blockIndex{at: map[uint64]int32{}, nodes: make([]indexNode, 1, 64)}
+}
+
+// link puts a node at the young end of the ring, before the root.
+func (x *blockIndex) link(n int32) {
+	last := x.nodes[0].prev
+	x.nodes[n].prev, x.nodes[n].next = last, 0
+	x.nodes[last].next, x.nodes[0].prev = n, n
+}
+
+func (x *blockIndex) unlink(n int32) {
+	p, q := x.nodes[n].prev, x.nodes[n].next
+	x.nodes[p].next, x.nodes[q].prev = q, p
+}
