@@ -6,6 +6,7 @@ import (
 
 	"dynascope/sources"
 	"dynascope/sources/embedded"
+	"dynascope/themes"
 )
 
 // check refuses settings that cannot work, before anything is started.
@@ -22,7 +23,8 @@ func (s settings) check() error {
 	case s.sla.TTFT <= 0 || s.sla.ITL <= 0:
 		return fmt.Errorf("read --sla-ttft and --sla-itl: not positive; hint: --sla-ttft 500ms --sla-itl 25ms")
 	}
-	return nil
+	_, err := themes.Get(s.theme)
+	return err
 }
 
 // specs are the scrape targets named by --target.

@@ -393,3 +393,17 @@ func TestASlowWorkerDoesNotBlurTheFrontend(t *testing.T) {
 		t.Errorf("the engines' window is %v, want four scrapes of the slowest", w)
 	}
 }
+
+// Targets that never answered are not "waiting": nothing is on its way.
+func TestDeadTargetsLeaveNothingPending(t *testing.T) {
+	dead := serve(t, "")
+	dead.Close()
+	b := open(t, dead)
+	active := sources.Need{Key: "frontend.active", Form: sources.FormNow}
+	s := b.until("the dead target", func(s *sources.Snapshot) bool {
+		return s.Targets[0].Health == sources.HealthDown && s.Have > 2*time.Second
+	}, active)
+	if f := s.Figure(active); f.Status != sources.StatusAbsent || f.Note != "no target answers" {
+		t.Errorf("%v %q", f.Status, f.Note)
+	}
+}

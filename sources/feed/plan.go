@@ -116,6 +116,8 @@ func (t *tick) judge(found presence) {
 		switch {
 		case len(f.Series) > 0:
 			f.Status = valueStatus(f)
+		case t.silent():
+			f.Status, f.Note = sources.StatusAbsent, "no target answers"
 		case !p.ready || !t.anyGood():
 			f.Status = sources.StatusPending
 		case !found.any(p.query):
@@ -129,6 +131,16 @@ func (t *tick) judge(found presence) {
 			f.Series = nil
 		}
 	}
+}
+
+// silent says that every target was asked, and none ever answered.
+func (t *tick) silent() bool {
+	for _, g := range t.targets {
+		if g.Health != sources.HealthDown || !g.LastGood.IsZero() {
+			return false
+		}
+	}
+	return len(t.targets) > 0
 }
 
 // anyGood says whether any target has ever answered.
