@@ -110,27 +110,29 @@ func (f *frontend) routed(a *attempt) {
 	if !f.w.kvRouter {
 		return
 	}
-	r := &b.Router
+	r, p, ph := &b.Router, a.parts, a.phase.String()
 	r.Started.Inc()
-	b.RouterISL(m.name, a.phase.String(), a.isl)
-	hit := min(float64(a.hit*m.page)/float64(a.isl), 1)
-	r.HitRate.Observe(hit)
-	p := a.parts
+	if f.w.gen16 {
+		r.ISL.Observe(float64(a.isl), m.name, ph)
+	} else {
+		r.ISL.Observe(float64(a.isl))
+	}
+	r.HitRate.Observe(min(float64(a.hit*m.page)/float64(a.isl), 1))
+	r.BestPrefix.Add(float64(a.bestHit*m.page), m.name, ph)
+	r.SelectedPrefix.Add(float64(a.hit*m.page), m.name, ph)
+	r.ReusedTokens.Add(0, m.name, ph)
 	r.BlockHashing.Observe(ms(p.blockHashing))
 	r.SeqHashing.Observe(ms(p.seqHashing))
 	r.FindMatches.Observe(ms(p.findMatches))
-	// Scheduling holds the wait in the router's queue.
+	// The rest is scheduling, which so holds the wait in the router's queue.
 	total := a.routed - a.asked
 	r.Scheduling.Observe(ms(total - p.findMatches - p.blockHashing - p.seqHashing))
 	r.Total.Observe(ms(total))
-	cached := float64(a.hit * m.page)
-	r.SelectedPrefix.Add(cached, m.name, a.phase.String())
-	r.BestPrefix.Add(float64(a.bestHit*m.page), m.name, a.phase.String())
 	if m.disagg && a.phase == decoding {
 		r.Transfer.Observe(a.rank.base.TransferTime(a.isl).Seconds())
 	}
-	if a.stored > 0 && (a.phase == prefilling || !m.disagg) {
-		r.Events.Add(float64(a.stored), m.component(a.phase), "stored", "ok")
+	if a.stored > 0 {
+		b.KVEvents(m.component(a.phase), "stored", "ok", a.stored)
 		r.EventBatches.Inc(m.component(a.phase))
 	}
 	f.shareLoad(m, a.phase)
