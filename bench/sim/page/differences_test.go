@@ -72,22 +72,22 @@ func differ(page string, recorded, simulated map[string]*shape) []difference {
 // phase with simulated pages on which every family has a series. What differs
 // must stand in differences.csv with its reason, and nothing else may.
 func TestDifferences(t *testing.T) {
-	recorded := map[string][][]*seen{}
+	pages := map[string][][]*seen{}
 	for _, r := range recordings(t) {
 		kind := "worker"
 		if strings.HasPrefix(r.file, "frontend") {
 			kind = "frontend"
 		}
 		key := r.release[:3] + " " + kind
-		recorded[key] = append(recorded[key], read(t, r.text))
+		pages[key] = append(pages[key], r.families)
 	}
-	recorded["sglang-0.5.23"] = [][]*seen{read(t, sglangRecording(t))}
+	pages["sglang-0.5.23"] = [][]*seen{read(t, sglangRecording(t))}
 
 	var found []difference
-	for key, pages := range recorded {
-		found = append(found, differ(key, shapes(pages...), shapes(simulated(t, key)...))...)
+	for key, families := range pages {
+		found = append(found, differ(key, shapes(families...), shapes(simulated(t, key)...))...)
 	}
-	found = append(found, startDifferences(t)...)
+	found = append(found, seriesDifferences(t)...)
 	checkListed(t, found)
 }
 
@@ -119,43 +119,53 @@ func simulated(t *testing.T, key string) (out [][]*seen) {
 	return out
 }
 
-// startDifferences compares what is there before the first request.
-func startDifferences(t *testing.T) []difference {
+// seriesDifferences compares the series that are there before the first
+// request, and those after requests through every worker.
+func seriesDifferences(t *testing.T) []difference {
 	t.Helper()
 	var out []difference
 	for _, r := range recordings(t) {
-		if r.phase != "before" {
+		after := r.phase == "after" && r.shape != "trtllm-disagg-failing"
+		if r.phase != "before" && !after {
 			continue
 		}
-		rec := read(t, r.text)
+		rec := r.families
 		var sim *Page
+		kind := "worker"
 		if strings.HasPrefix(r.file, "frontend") {
-			sim = startedFrontend(t, r, rec)
+			f := startedFrontend(t, r, rec)
+			if after {
+				serveFrontend(f, r)
+			}
+			sim, kind = &f.Page, "frontend"
 		} else {
-			sim = startedWorker(t, r, rec)
+			w := startedWorker(t, r, rec)
+			if after {
+				serveWorker(w)
+			}
+			sim = &w.Page
 		}
-		key := fmt.Sprintf("%s %s before", r.release[:3], strings.TrimSuffix(r.file, ".metrics.txt"))
-		key = strings.TrimRight(strings.Replace(key, " before", "", 1), "01") + " before"
-		got, want := started(read(t, string(sim.AppendTo(nil)))), started(rec)
+		page := r.release[:3] + " " + kind + " " + r.phase
+		got, want := seriesOf(read(t, string(sim.AppendTo(nil)))), seriesOf(rec)
 		for f := range want {
 			if got[f] == "" {
-				out = append(out, difference{key, f, "missing"})
+				out = append(out, difference{page, f, "missing"})
 			} else if got[f] != want[f] {
-				out = append(out, difference{key, f, "series"})
+				out = append(out, difference{page, f, "series"})
 				t.Logf("%s %s:\n got  %s\n want %s", r, f, got[f], want[f])
 			}
 		}
 		for f := range got {
 			if want[f] == "" {
-				out = append(out, difference{key, f, "extra"})
+				out = append(out, difference{page, f, "extra"})
 			}
 		}
 	}
 	return out
 }
 
-// started names a page's series by family, ids of endpoints aside.
-func started(families []*seen) map[string]string {
+// seriesOf names a page's series by family, ids of endpoints aside.
+func seriesOf(families []*seen) map[string]string {
 	out := map[string]string{}
 	for _, f := range families {
 		var all []string

@@ -70,7 +70,8 @@ type vec struct {
 // at finds or makes the series of these label values.
 func (v *vec) at(values []string) *series {
 	if len(values) != len(v.vars) {
-		panic(fmt.Sprintf("page: %s wants the labels %v, got %v", v.fam.name, v.vars, values))
+		// The copy keeps the caller's values off the heap.
+		panic(fmt.Sprintf("page: %s wants the labels %v, got %v", v.fam.name, v.vars, slices.Clone(values)))
 	}
 	if len(values) == 0 {
 		if v.only == nil {

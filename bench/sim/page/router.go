@@ -11,7 +11,7 @@ type RouterHandles struct {
 	Requests *Counter   `family:"dynamo_component_router_requests_total"`
 	TTFT     *Histogram `family:"dynamo_component_router_time_to_first_token_seconds"`
 	ITL      *Histogram `family:"dynamo_component_router_inter_token_latency_seconds"` // never filled by real routers
-	ISL      *Histogram `family:"dynamo_component_router_input_sequence_tokens"`       // tokens; since 1.6: model, phase
+	ISL      *Histogram `family:"dynamo_component_router_input_sequence_tokens"`       // tokens; through Routed
 	OSL      *Histogram `family:"dynamo_component_router_output_sequence_tokens"`
 	HitRate  *Histogram `family:"dynamo_component_router_kv_hit_rate"` // predicted, 0-1
 	Transfer *Histogram `family:"dynamo_component_router_kv_transfer_estimated_latency_seconds"`
@@ -133,29 +133,44 @@ func (f *FrontendPage) WorkerLeft(id uint64, ranks int, component string, indexe
 	r.LoadSources.Add(-1)
 }
 
-// Routed records one decision: hit rate predicted (0-1), tokens, and the parts
-// of the overhead in milliseconds.
-func (f *FrontendPage) Routed(model, phase string, isl int, hitRate float64, hash, seq, find, schedule float64) {
-	r := &f.Router
-	r.Started.Inc()
-	r.Requests.Inc()
-	f.RouterISL(model, phase, isl)
-	r.HitRate.Observe(hitRate)
-	r.BlockHashing.Observe(hash)
-	r.SeqHashing.Observe(seq)
-	r.FindMatches.Observe(find)
-	r.Scheduling.Observe(schedule)
-	r.Total.Observe(hash + seq + find + schedule)
+// Decision is one routing decision. In disaggregated serving a request has two,
+// of phase prefill and decode.
+type Decision struct {
+	Model, Phase, WorkerType string
+	ISL                      int
+	HitRate                  float64 // predicted, 0-1
+	// Cached prefix tokens: on the best worker that could have been chosen,
+	// and on the one that was.
+	Best, Selected int
+	// Milliseconds. Schedule holds the wait in the router's queue.
+	BlockHash, SeqHash, FindMatches, Schedule float64
 }
 
-// RouterISL records the prompt length; since 1.6 by model and phase.
-func (f *FrontendPage) RouterISL(model, phase string, isl int) {
-	h := f.Router.ISL
-	if h != nil && len(h.v.vars) == 0 {
-		h.Observe(float64(isl))
-		return
+// Routed records a decision. A migrated request is routed, and counted, again.
+func (f *FrontendPage) Routed(d Decision) {
+	r := &f.Router
+	r.Admitted.Inc(d.Model, d.WorkerType, "default")
+	r.Started.Inc()
+	r.Requests.Inc()
+	f.routedISL(d)
+	r.HitRate.Observe(d.HitRate)
+	r.BestPrefix.Add(float64(d.Best), d.Model, d.Phase)
+	r.SelectedPrefix.Add(float64(d.Selected), d.Model, d.Phase)
+	r.ReusedTokens.Add(0, d.Model, d.Phase)
+	r.BlockHashing.Observe(d.BlockHash)
+	r.SeqHashing.Observe(d.SeqHash)
+	r.FindMatches.Observe(d.FindMatches)
+	r.Scheduling.Observe(d.Schedule)
+	r.Total.Observe(d.BlockHash + d.SeqHash + d.FindMatches + d.Schedule)
+}
+
+// routedISL records the prompt length; only since 1.6 by model and phase.
+func (f *FrontendPage) routedISL(d Decision) {
+	if h := f.Router.ISL; len(h.v.vars) == 0 {
+		h.Observe(float64(d.ISL))
+	} else {
+		h.Observe(float64(d.ISL), d.Model, d.Phase)
 	}
-	h.Observe(float64(isl), model, phase)
 }
 
 // WorkerActive shows the router's belief of a worker's load.

@@ -151,7 +151,7 @@ func useDCGM(d *DCGMPage) *Page {
 
 // startedFrontend does what happens before the first request: workers join,
 // the model gets its card, the router asks each rank for its KV events.
-func startedFrontend(t *testing.T, r recording, rec []*seen) *Page {
+func startedFrontend(t *testing.T, r recording, rec []*seen) *FrontendPage {
 	t.Helper()
 	router := uint64(0)
 	workers := map[uint64]map[string]string{} // labels of a registered rank
@@ -198,10 +198,10 @@ func startedFrontend(t *testing.T, r recording, rec []*seen) *Page {
 			f.Tokio.Overflows.Add(0, w)
 		}
 	}
-	return &f.Page
+	return f
 }
 
-func startedWorker(t *testing.T, r recording, rec []*seen) *Page {
+func startedWorker(t *testing.T, r recording, rec []*seen) *WorkerPage {
 	t.Helper()
 	ranks := 0
 	var id uint64
@@ -221,12 +221,85 @@ func startedWorker(t *testing.T, r recording, rec []*seen) *Page {
 		}
 	}
 	o := WorkerOptions{ID: id, Component: component, Model: "tiny", Engine: "sglang", DPRanks: max(ranks, 1)}
-	if ranks == 0 {
+	switch {
+	case ranks == 0:
 		o.Role = "decode"
+	case component == "prefill":
+		o.Role = component
+	}
+	if strings.HasPrefix(r.shape, "vllm") {
+		o.Engine = "vllm"
 	}
 	w := Worker(r.gen(), o)
 	for rank := range ranks {
 		w.KVQuery(rank, 472, 89, 0.001, 0.0002)
 	}
-	return &w.Page
+	return w
+}
+
+// serveFrontend lets one request through each worker, or through the pair.
+func serveFrontend(f *FrontendPage, r recording) {
+	const m = "tiny"
+	phases := []string{"aggregated"}
+	if strings.HasPrefix(r.shape, "disagg") {
+		phases = []string{"prefill", "decode"}
+	}
+	f.RequestStarted(m, "chat_completions", "stream")
+	f.Media(m, 0, 0, 0)
+	f.StageRequests.Set(0, "preprocess", "")
+	f.StageDuration("preprocess", 0.003)
+	f.TokenizerMs.Observe(3, "tokenize")
+	for _, phase := range phases {
+		workerType := "decode"
+		if phase == "prefill" {
+			workerType = phase
+		}
+		f.StageRequests.Set(0, "route", phase)
+		f.StageDuration("route", 0.000003)
+		f.Routed(Decision{Model: m, Phase: phase, WorkerType: workerType, ISL: 256, Schedule: 0.1})
+		f.StageRequests.Set(0, "dispatch", phase)
+		f.Roundtrip(0.00003, 0.004, 0.05)
+		for _, s := range f.Router.Registered.v.fam.series {
+			id, _ := strconv.ParseUint(s.values[0], 10, 64)
+			rank, _ := strconv.Atoi(s.values[1])
+			if s.values[2] != workerType {
+				continue
+			}
+			f.WorkerActive(id, rank, workerType, 0, 0)
+			if phase != "decode" {
+				f.WorkerLast(id, rank, workerType, 0.05, 256)
+			}
+			if phase != "prefill" {
+				f.WorkerLastITL(id, rank, workerType, 0.008)
+			}
+		}
+	}
+	f.FirstToken(m, 0.06, 256)
+	f.ITL.ObserveN(0.008, 39, m)
+	f.OSL.Observe(40, m)
+	if r.gen() == Gen16 {
+		f.TokenizerMs.Observe(0.1, "detokenize") // 1.4 never does
+		for _, w := range []string{"0", "1"} {
+			f.Tokio.Busy.Set(10, w)
+			f.Tokio.LocalQueue.Set(0, w)
+			f.Tokio.MeanPollNs.Set(10000, w)
+			f.Tokio.Parks.Inc(w)
+			f.Tokio.Steals.Inc(w)
+			f.Tokio.Overflows.Add(0, w)
+		}
+	}
+	f.RequestDone(m, "chat_completions", "stream", "success", "", 0.35, true)
+}
+
+func serveWorker(w *WorkerPage) {
+	w.RequestReceived(1700, 0.0002)
+	w.RequestAccepted(0.01)
+	for _, e := range w.engines {
+		e.Queued(0.001)
+		e.TTFT(0.05, true)
+		e.ITL(0.008, 39)
+		e.Finished(Finished{ISL: 256, OSL: 40, E2E: 0.35, Streaming: true})
+		e.Report(Load{})
+	}
+	w.RequestDone(11000, 0.35)
 }
