@@ -289,6 +289,16 @@ func TestHandles(t *testing.T) {
 	}
 }
 
+// TestSameHistory: the same records give the same bytes.
+func TestSameHistory(t *testing.T) {
+	first := everything()
+	for name, p := range everything() {
+		if string(p.AppendTo(nil)) != string(first[name].AppendTo(nil)) {
+			t.Errorf("%s differs from run to run", name)
+		}
+	}
+}
+
 func TestWrongLabels(t *testing.T) {
 	defer func() {
 		if recover() == nil {
@@ -350,6 +360,17 @@ func BenchmarkRender(b *testing.B) {
 			}
 			b.SetBytes(int64(len(buf)))
 			b.ReportMetric(float64(len(buf)), "bytes")
+		})
+	}
+}
+
+func BenchmarkNew(b *testing.B) {
+	for name, full := range map[string]bool{"mocker": false, "sglang": true} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				Worker(Gen16, WorkerOptions{Model: "m", Engine: "sglang", Full: full})
+			}
 		})
 	}
 }

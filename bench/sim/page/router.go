@@ -125,7 +125,9 @@ func (f *FrontendPage) WorkerLeft(id uint64, ranks int, component string, indexe
 	}
 	if indexed {
 		for range ranks {
-			r.SourceEvents.Inc(component, "stopped")
+			// As recorded after a kill: the source is first replaced.
+			r.SourceEvents.Inc(component, "replaced")
+			r.SourceEvents.Add(2, component, "stopped")
 			r.SourceEvents.Inc(component, "removed")
 			r.Sources.Add(-1, component, "active")
 		}

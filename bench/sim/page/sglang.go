@@ -1,6 +1,10 @@
 package page
 
-import "strconv"
+import (
+	"maps"
+	"slices"
+	"strconv"
+)
 
 // SGLangRank are the families of a real SGLang with --enable-metrics, of one
 // DP rank. Engine fills the common ones; the rest is for whoever simulates the
@@ -109,7 +113,7 @@ type SGLangRank struct {
 type sglang struct {
 	*SGLangRank
 	src      source
-	storage  string
+	storage  string // the cache source of the storage tier
 	reported bool
 }
 
@@ -129,7 +133,7 @@ func newSGLang(s source, o WorkerOptions, rank int, handles *SGLangRank, extra *
 	s.bind(handles)
 	s.bind(extra)
 	s.happen("rank", nil)
-	return &sglang{SGLangRank: handles, src: s, storage: o.StorageBackend}
+	return &sglang{SGLangRank: handles, src: s, storage: "storage_" + o.StorageBackend}
 }
 
 func (e *sglang) Started(l Limits) {
@@ -141,8 +145,8 @@ func (e *sglang) Started(l Limits) {
 	e.KVGB.Set(l.KVGiB)
 	e.GraphGB.Set(l.GraphGiB, "decode")
 	e.FreeGB.Set(l.FreeGiB)
-	for phase, seconds := range l.Startup {
-		e.StartupTime.Set(seconds, phase)
+	for _, phase := range slices.Sorted(maps.Keys(l.Startup)) {
+		e.StartupTime.Set(l.Startup[phase], phase)
 	}
 	e.EngineStart.Set(l.Startup["scheduler_e2e"])
 	e.LoadWeights.Set(l.Startup["load_weight"])
@@ -237,9 +241,12 @@ func (e *sglang) Finished(f Finished) {
 	e.ISL.Observe(float64(f.ISL))
 	e.UncachedISL.Observe(float64(f.ISL - f.Device - f.Host - f.Storage))
 	e.OSL.Observe(float64(f.OSL))
-	for source, tokens := range map[string]int{"device": f.Device, "host": f.Host, "storage_" + e.storage: f.Storage} {
-		if tokens > 0 {
-			e.Cached.Add(float64(tokens), source)
+	for _, c := range []struct {
+		source string
+		tokens int
+	}{{"device", f.Device}, {"host", f.Host}, {e.storage, f.Storage}} {
+		if c.tokens > 0 { // a source appears with its first hit
+			e.Cached.Add(float64(c.tokens), c.source)
 		}
 	}
 	e.StageTime.Observe(f.Prefill, "prefill_forward")

@@ -129,7 +129,7 @@ func useWorker(w *WorkerPage) *Page {
 }
 
 func useEngine(e Engine) {
-	e.Started(Limits{KVTokens: 4096, PageSize: 16, Startup: map[string]float64{"load_weight": 1}})
+	e.Started(Limits{KVTokens: 4096, PageSize: 16, Startup: map[string]float64{"load_weight": 1, "kv_cache_allocation": 2, "scheduler_e2e": 3}})
 	e.Queued(0.1)
 	e.Report(Load{Running: 1, KVTokens: 4096, KVUsed: 256})
 	e.Prefilled(10, 20, 30, 40)
@@ -140,7 +140,7 @@ func useEngine(e Engine) {
 	e.ITL(0.01, 39)
 	e.Retracted(1, 256, 3)
 	e.Transferred(Transfer{1, 1, 10, 64})
-	e.Finished(Finished{ISL: 256, OSL: 40, Device: 16, E2E: 1, Streaming: true})
+	e.Finished(Finished{ISL: 256, OSL: 40, Device: 16, Host: 16, Storage: 16, E2E: 1, Streaming: true})
 	e.Aborted()
 }
 
