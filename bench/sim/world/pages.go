@@ -146,7 +146,7 @@ func (w *World) Page(name string) Scrape {
 	if e.worker != nil && e.worker.dead {
 		return Scrape{State: PageDown}
 	}
-	if e.worker != nil && e.worker.frozen > 0 {
+	if e.worker != nil && e.worker.frozen > e.worker.exporting {
 		return Scrape{State: PageHang}
 	}
 	s := Scrape{}

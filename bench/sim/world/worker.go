@@ -22,15 +22,17 @@ type worker struct {
 	gpus   []*gpu
 	kvbm   *kvbm // nil without
 
-	started  time.Duration
-	dead     bool
-	gone     bool          // scaled away: it does not come back by itself
-	suspect  time.Duration // until when the router does not try it
-	prologue time.Duration // from a request's receipt to the opening of its answer
-	handler  handler
-	fault    workerEffects
-	frozen   int      // faults that hold it
-	stalled  []func() // what reached it while it was frozen
+	started   time.Duration
+	dead      bool
+	gone      bool          // scaled away: it does not come back by itself
+	suspect   time.Duration // until when the router does not try it
+	prologue  time.Duration // from a request's receipt to the opening of its answer
+	handler   handler
+	fault     workerEffects
+	frozen    int // faults and exports that hold it
+	exporting int // profiles, among them
+	watch     func(Step)
+	stalled   []func() // what reached it while it was frozen
 }
 
 // rank is one DP rank of a worker: an engine, and what the router believes of
@@ -159,6 +161,7 @@ func (k *worker) start() {
 	k.id = randomID(w.idRand)
 	k.dead, k.gone = false, false
 	k.handler = handler{k: k}
+	k.frozen, k.exporting, k.stalled = 0, 0, nil
 	k.started = w.clock.now
 	k.suspect = 0
 	k.ranks = k.ranks[:0]
@@ -278,6 +281,9 @@ func (k *worker) freeze() {
 }
 
 func (k *worker) thaw() {
+	if k.frozen == 0 {
+		return // the process that stood still is gone
+	}
 	if k.frozen--; k.frozen > 0 || k.dead {
 		return
 	}
@@ -340,7 +346,15 @@ func (w *World) rearm(r *rank) {
 
 // run completes the step under way and sends what it brought.
 func (r *rank) run(now time.Duration) {
+	var before engine.Stats
+	watch := r.worker.watch
+	if watch != nil && r.index == 0 {
+		before = r.engine.Stats()
+	}
 	r.engine.Step(now, r.emit)
+	if watch != nil && r.index == 0 {
+		r.tell(watch, before, now)
+	}
 	if n := len(r.batch); n > 0 {
 		w := r.w
 		out := r.batch
@@ -350,6 +364,20 @@ func (r *rank) run(now time.Duration) {
 		w.clock.at(at, func(now time.Duration) { w.deliver(out, now) })
 	}
 	r.w.rearm(r)
+}
+
+// tell reports the step that has just ended.
+func (r *rank) tell(watch func(Step), before engine.Stats, now time.Duration) {
+	s := r.engine.Stats()
+	count := func(s engine.Stats) uint64 { return s.PrefillSteps + s.DecodeSteps + s.MixedSteps }
+	if count(s) == count(before) {
+		return // it only woke up
+	}
+	busy := s.PrefillBusy + s.DecodeBusy + s.MixedBusy - before.PrefillBusy - before.DecodeBusy - before.MixedBusy
+	watch(Step{
+		Number: count(s), Begin: now - busy, End: now, Batch: max(before.Running, 1),
+		PrefillTokens: int(s.PrefillTokens - before.PrefillTokens),
+	})
 }
 
 // event is what the engine did in a step.
