@@ -3,7 +3,6 @@ package embedded
 import (
 	"context"
 	"sync"
-	"time"
 
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
@@ -19,7 +18,7 @@ func (s *Store) Appender(ctx context.Context) storage.AppenderV2 {
 	if !s.enter(&s.appending) {
 		return discard{}
 	}
-	return &ownAppender{AppenderV2: s.db.AppenderV2(ctx), s: s, now: time.Now().UnixMilli()}
+	return &ownAppender{AppenderV2: s.db.AppenderV2(ctx), s: s, now: s.now().UnixMilli()}
 }
 
 // appendTo is the only way of a sample into the database. Series are created

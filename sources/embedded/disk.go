@@ -32,7 +32,7 @@ func (s *Store) maintain() {
 		}
 		s.checkDisk()
 		if n%12 == 0 {
-			s.moveChunks(time.Now())
+			s.moveChunks(s.now())
 		}
 	}
 }

@@ -17,5 +17,7 @@
 //   - a hanging target can be removed, and the store closed, at once (conn.go);
 //   - a target that pays too much for being scraped is scraped less often
 //     (interval.go);
-//   - a full disk costs history, not the process (disk.go).
+//   - a full disk costs history, not the process (disk.go);
+//   - a target can be fed by hand at given times instead of being scraped, with
+//     the same samples coming of it (push.go, intake.go).
 package embedded

@@ -67,7 +67,7 @@ type scrapeAppender struct {
 	storage.AppenderV2
 	s     *Store
 	t     *target
-	loop  *scrape.Target // nil: the probe
+	loop  *scrape.Target // nil: the probe, or a target that is fed by hand
 	meta  typeOf
 	cause func() error // why the scrape failed; may be asked once up was reported
 
@@ -229,7 +229,7 @@ func (a *scrapeAppender) Commit() error {
 	t := a.t
 	t.writing.Lock()
 	defer t.writing.Unlock()
-	if t.removed || a.loop == nil && t.scraped() {
+	if t.removed || a.loop == nil && !t.fed && t.scraped() {
 		return a.AppenderV2.Rollback()
 	}
 	if err := a.AppenderV2.Commit(); err != nil {
@@ -242,6 +242,9 @@ func (a *scrapeAppender) Commit() error {
 	a.s.noteWrite(a.result.refused)
 	wait, answered := a.s.conns.take(t.addr)
 	err := a.cause()
+	if t.fed && err == nil {
+		wait, answered = a.result.took, true
+	}
 	if !answered && errors.Is(err, context.DeadlineExceeded) {
 		wait, answered = a.result.took, true
 	}

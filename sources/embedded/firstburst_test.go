@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/scrape"
 
 	"dynascope/sources"
 )
@@ -211,6 +212,14 @@ func TestFirstBurstNotAfterRemoveAndAdd(t *testing.T) {
 			t.Errorf("a zero at %v", p.Time())
 		}
 	}
+}
+
+// pageTypes are TYPE lines.
+type pageTypes map[string]model.MetricType
+
+func (p pageTypes) GetMetadata(family string) (scrape.MetricMetadata, bool) {
+	typ, ok := p[family]
+	return scrape.MetricMetadata{MetricFamily: family, Type: typ}, ok
 }
 
 func TestCumulative(t *testing.T) {

@@ -181,6 +181,9 @@ func (s *Store) plan() (confs []*config.ScrapeConfig, sets map[string][]*targetg
 		confs = append(confs, p.conf)
 	}
 	for _, t := range s.targets {
+		if t.fed {
+			continue
+		}
 		groups := sets[t.pool.name]
 		if groups == nil {
 			groups = []*targetgroup.Group{{Source: t.pool.name}}

@@ -72,7 +72,8 @@ type Store struct {
 	conns   *connTracker
 	http    []config_util.HTTPClientOption
 	free    func(dir string) (uint64, error)
-	steady  bool // tests: never change an interval
+	steady  bool    // tests: never change an interval
+	fed     feeding // by Push
 
 	ctx     context.Context // ends when Close begins
 	cancel  context.CancelFunc
@@ -279,7 +280,7 @@ func (s *Store) Oldest() time.Time {
 	if b := s.db.Blocks(); len(b) > 0 {
 		oldest = min(oldest, b[0].Meta().MinTime)
 	}
-	if t := time.UnixMilli(oldest); t.Before(time.Now()) {
+	if t := time.UnixMilli(oldest); !t.After(s.now()) {
 		return t
 	}
 	return s.opened

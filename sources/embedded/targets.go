@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -60,6 +61,7 @@ type target struct {
 	pool     *pool
 	labels   labels.Labels // on every series: job, instance, spec.Labels
 	base     time.Duration
+	fed      bool // by hand, see Push: no scrape loop, no probe
 
 	// Guarded by Store.mu.
 	interval time.Duration   // in force
@@ -85,40 +87,53 @@ func (s *Store) Add(ctx context.Context, spec TargetSpec) (instance string, err 
 	if err := ctx.Err(); err != nil {
 		return "", fmt.Errorf("add target: %w", err)
 	}
-	u, err := parseTarget(&spec)
+	if !s.enter(&s.appending) { // holds Close off until the probe is started
+		return "", errors.New("add target: the store is closed")
+	}
+	defer s.appending.Done()
+	t, err := s.register(spec, false)
 	if err != nil {
 		return "", err
 	}
-	if err := checkLabels(spec.Labels); err != nil {
-		return "", err
-	}
-	if !s.enter(&s.appending) { // holds Close off until the probe is started
-		return "", fmt.Errorf("add target %s: the store is closed", shown(u))
-	}
-	defer s.appending.Done()
+	s.own(func() { s.probe(t) })
+	s.wake()
+	return t.instance, nil
+}
 
+// register lists a new target.
+func (s *Store) register(spec TargetSpec, fed bool) (*target, error) {
+	u, err := parseTarget(&spec)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkLabels(spec.Labels); err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	instance = u.Host
+	instance := u.Host
 	for _, t := range s.targets {
+		if t.fed != fed {
+			return nil, fmt.Errorf("add target %s: a store is fed by hand or scrapes, not both", shown(u))
+		}
 		if *t.url == *u {
-			return "", fmt.Errorf("add target %s: it is already scraped as %s", shown(u), t.instance)
+			return nil, fmt.Errorf("add target %s: it is already scraped as %s", shown(u), t.instance)
 		}
 		if t.instance == instance {
 			instance = u.Host + u.Path
 		}
 	}
 	if slices.ContainsFunc(s.targets, func(t *target) bool { return t.instance == instance }) {
-		return "", fmt.Errorf("add target %s: %s is already scraped, over another scheme or with other parameters", shown(u), instance)
+		return nil, fmt.Errorf("add target %s: %s is already scraped, over another scheme or with other parameters", shown(u), instance)
 	}
 	p, err := s.poolFor(spec, u)
 	if err != nil {
-		return "", fmt.Errorf("add target %s: %w", shown(u), err)
+		return nil, fmt.Errorf("add target %s: %w", shown(u), err)
 	}
 	s.lastID++
 	t := &target{
 		id: strconv.Itoa(s.lastID), instance: instance, addr: u.Host, url: u, spec: spec, pool: p,
-		base: spec.Interval, interval: spec.Interval, known: map[uint64]struct{}{},
+		base: spec.Interval, interval: spec.Interval, fed: fed, known: map[uint64]struct{}{},
 		status: sources.Target{
 			Instance: instance, URL: shown(u), BaseInterval: spec.Interval,
 			Insecure: u.Scheme == "https" && spec.InsecureTLS,
@@ -133,11 +148,11 @@ func (s *Store) Add(ctx context.Context, spec TargetSpec) (instance string, err 
 	p.users++
 	s.targets = append(s.targets, t)
 	s.byID[t.id] = t
-	s.noteSlowest(time.Now())
-	s.conns.allow(t.addr)
-	s.own(func() { s.probe(t) })
-	s.wake()
-	return instance, nil
+	s.noteSlowest(s.since(fed))
+	if !fed {
+		s.conns.allow(t.addr)
+	}
+	return t, nil
 }
 
 // Remove ends a target: its series end now, a scrape under way is cut off.
@@ -152,13 +167,13 @@ func (s *Store) Remove(instance string) error {
 	s.targets = slices.Delete(s.targets, i, i+1)
 	delete(s.byID, t.id)
 	t.pool.users--
-	s.noteSlowest(time.Now())
+	s.noteSlowest(s.since(t.fed))
 	s.mu.Unlock()
 
 	s.conns.forbid(t.addr)
 	t.writing.Lock()
 	t.removed = true
-	s.endSeries(t.instance, time.Now().UnixMilli(), true)
+	s.endSeries(t.instance, s.now().UnixMilli(), true)
 	t.writing.Unlock()
 	s.wake()
 	return nil
