@@ -54,7 +54,7 @@ func root(in, out, errOut *os.File) *cobra.Command {
 to first token goes, the latency histograms and the load of every worker.
 
   dynascope --target http://HOST:8000 --target http://HOST:8081
-  dynascope demo                       a recorded deployment, nothing needed
+  dynascope demo                       a simulated deployment, nothing needed
   dynascope --once --json --for 15s    the same figures for a program
 
 Without --target it asks http://127.0.0.1:8000 and :8081. Without a terminal
@@ -86,7 +86,7 @@ it prints --once and ends.`,
 	f.Int64Var(&s.auth.bodyLimit, "body-limit", 0, "largest page in bytes (default 8 MiB)")
 	f.IntVar(&s.auth.sampleLimit, "sample-limit", 0, "most kept series of one target (default 20000)")
 
-	cmd.AddCommand(demoCommand(in, out, errOut), versionCommand())
+	cmd.AddCommand(demoCommand(in, out, errOut), simCommand(), versionCommand())
 	return cmd
 }
 
