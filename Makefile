@@ -34,7 +34,7 @@ run: build ## run the console: make run ARGS='--target http://127.0.0.1:8000'
 	@$(BIN) $(ARGS)
 
 .PHONY: demo
-demo: build ## the console on a recorded Dynamo deployment, nothing else needed
+demo: build ## the console on the simulated deployment, nothing else needed
 	@$(BIN) demo $(ARGS)
 
 .PHONY: test

@@ -28,9 +28,10 @@ func bin(t testing.TB) string {
 	return b
 }
 
+// demo is the console on the recorded deployment, whose numbers are known.
 func demo(t *testing.T, cols, rows int, args ...string) *tmux.Session {
 	t.Helper()
-	s := tmux.Start(t, cols, rows, nil, append([]string{bin(t), "demo"}, args...)...)
+	s := tmux.Start(t, cols, rows, nil, append([]string{bin(t), "demo", "--recorded"}, args...)...)
 	s.Until(10*time.Second, "LIVE", "Over")
 	return s
 }
@@ -114,7 +115,7 @@ func TestSummaryStaysAndTheTerminalIsRestored(t *testing.T) {
 // shell starts the demo from an interactive shell, as a user would.
 func shell(t *testing.T) *tmux.Session {
 	s := tmux.Shell(t, 100, 30)
-	s.Type(bin(t) + " demo; echo status=$?")
+	s.Type(bin(t) + " demo --recorded; echo status=$?")
 	s.Keys("Enter")
 	s.Until(10*time.Second, "LIVE")
 	return s
@@ -190,12 +191,12 @@ func TestResizeFromTinyToLarge(t *testing.T) {
 }
 
 func TestNoColorAndASCII(t *testing.T) {
-	s := tmux.Start(t, 100, 30, []string{"NO_COLOR=1"}, bin(t), "demo")
+	s := tmux.Start(t, 100, 30, []string{"NO_COLOR=1"}, bin(t), "demo", "--recorded")
 	s.Until(15*time.Second, "TTFT path", "unattributed")
 	if colour := regexp.MustCompile(`\x1b\[(?:[0-9;]*;)?(3[0-8]|4[0-8]|9[0-7])[;m]`).FindString(s.Styled()); colour != "" {
 		t.Errorf("NO_COLOR draws a colour: %q", colour)
 	}
-	s = tmux.Start(t, 100, 30, nil, bin(t), "demo", "--ascii")
+	s = tmux.Start(t, 100, 30, nil, bin(t), "demo", "--recorded", "--ascii")
 	s.Until(15*time.Second, "TTFT path", "unattributed")
 	for _, key := range []string{"1", "2", "3"} {
 		s.Keys(key)
@@ -210,7 +211,7 @@ func TestNoColorAndASCII(t *testing.T) {
 }
 
 func TestLinuxConsole(t *testing.T) {
-	s := tmux.Start(t, 80, 24, []string{"TERM=linux"}, bin(t), "demo")
+	s := tmux.Start(t, 80, 24, []string{"TERM=linux"}, bin(t), "demo", "--recorded")
 	s.Until(15*time.Second, "TTFT path", "unattributed")
 	s.Keys("q")
 	s.Ended(5 * time.Second)
@@ -266,7 +267,7 @@ func TestBlackHoleAnswersKeysAndQuits(t *testing.T) {
 
 func TestNotATerminalPrintsOnce(t *testing.T) {
 	var out, errOut bytes.Buffer
-	cmd := exec.Command(bin(t), "demo", "--for", "4s")
+	cmd := exec.Command(bin(t), "demo", "--recorded", "--for", "4s")
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("%v\n%s", err, errOut.String())
@@ -282,7 +283,7 @@ func TestNotATerminalPrintsOnce(t *testing.T) {
 }
 
 func TestOnceJSON(t *testing.T) {
-	out, err := exec.Command(bin(t), "demo", "--once", "--json", "--for", "4s").Output()
+	out, err := exec.Command(bin(t), "demo", "--recorded", "--once", "--json", "--for", "4s").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
