@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"hash/fnv"
@@ -121,16 +122,16 @@ func (s *Server) answers(at, endpoint string) http.HandlerFunc {
 			OnToken: st.token, OnDone: func(f *world.Failure, _ time.Duration) { st.end(f) },
 		}
 		var call *world.Call
-		s.driver.post(func() { call = s.world.Submit(x) })
+		begin := func() { s.driver.post(func() { call = s.world.Submit(x) }) }
 		cancel := func() { s.driver.post(func() { call.Cancel() }) }
 		out := writer{
 			late: &s.late, start: s.driver.start, w: w, rc: http.NewResponseController(w), ask: &a, st: st, chat: endpoint == "chat_completions",
 			prompt: n, id: s.nextID(),
 		}
 		if a.Stream {
-			out.stream(r.Context().Done(), cancel)
+			out.stream(r.Context(), begin, cancel)
 		} else {
-			out.whole(r.Context().Done(), cancel)
+			out.whole(r.Context(), begin, cancel)
 		}
 	}
 }
@@ -155,79 +156,88 @@ type writer struct {
 	pre, post []byte // of a chunk, around its text
 	buf       []byte
 	written   int
+	begun     bool
+	broke     bool // the client cannot be written to; read after the end
 }
 
-// stream writes a chunk a token, one with the finish reason, one with the
-// usage when asked for, and [DONE]. The header waits for the first token, so
-// that a request which fails before it gets a status of its own.
-func (o *writer) stream(gone <-chan struct{}, cancel func()) {
-	var st streamState
-	begun := false
-	for {
-		select {
-		case <-o.st.ready:
-		case <-gone:
+// stream answers by a chunk a token, one with the finish reason, one with the
+// usage when asked for, and [DONE]; the driver writes them. The header waits
+// for the first token, so that a request which fails before it gets a status
+// of its own.
+func (o *writer) stream(ctx context.Context, begin, cancel func()) {
+	if c := connOf(ctx); c != nil {
+		c.setDirect(true)
+		defer c.setDirect(false)
+	}
+	o.st.sink = o // nobody else knows the stream yet
+	begin()
+	select {
+	case <-o.st.ready:
+		if o.broke {
 			cancel()
-			return
 		}
-		o.st.take(&st)
-		if len(st.due) > 0 && !begun {
-			begun = true
-			h := o.w.Header()
-			h.Set("Content-Type", "text/event-stream")
-			h.Set("Cache-Control", "no-cache")
-			o.prepare()
-		}
-		o.buf = o.buf[:0]
-		for range st.due {
-			o.chunk()
-		}
-		switch {
-		case !st.done:
-		case st.err == nil:
-			o.finish()
-		case !begun:
-			writeFailure(o.w, st.err.Status, st.err.Message)
-			return
-		default:
-			o.broken(st.err)
-		}
-		if now := time.Now(); len(st.due) > 0 {
-			for _, due := range st.due {
-				o.late.add(now.Sub(o.start.Add(due)))
-			}
-			if o.stamped != nil {
-				o.stamped(len(st.due), now)
-			}
-		}
-		if _, err := o.w.Write(o.buf); err != nil || o.rc.Flush() != nil {
-			if !st.done {
-				cancel()
-			}
-			return
-		}
-		if st.done {
-			if o.done != nil && st.err == nil {
-				o.done()
-			}
-			return
-		}
+	case <-ctx.Done():
+		o.st.detach()
+		cancel()
 	}
 }
 
+// write implements sink.
+func (o *writer) write(due []time.Duration, done bool, failed *world.Failure) (last bool) {
+	if len(due) > 0 && !o.begun {
+		o.begun = true
+		h := o.w.Header()
+		h.Set("Content-Type", "text/event-stream")
+		h.Set("Cache-Control", "no-cache")
+		o.prepare()
+	}
+	if done && failed != nil && !o.begun {
+		writeFailure(o.w, failed.Status, failed.Message)
+		return true
+	}
+	o.buf = o.buf[:0]
+	for range due {
+		o.chunk()
+	}
+	switch {
+	case !done:
+	case failed == nil:
+		o.finish()
+	default:
+		o.broken(failed)
+	}
+	if now := time.Now(); len(due) > 0 {
+		for _, d := range due {
+			o.late.add(now.Sub(o.start.Add(d)))
+		}
+		if o.stamped != nil {
+			o.stamped(len(due), now)
+		}
+	}
+	if _, err := o.w.Write(o.buf); err != nil || o.rc.Flush() != nil {
+		o.broke = !done
+		return true
+	}
+	if done && failed == nil && o.done != nil {
+		o.done()
+	}
+	return done
+}
+
 // whole writes one answer at the end.
-func (o *writer) whole(gone <-chan struct{}, cancel func()) {
-	var st streamState
+func (o *writer) whole(ctx context.Context, begin, cancel func()) {
+	begin()
 	n := 0
+	var st streamState
 	for !st.done {
 		select {
 		case <-o.st.ready:
-		case <-gone:
+		case <-ctx.Done():
 			cancel()
 			return
 		}
-		o.st.take(&st)
-		n += len(st.due)
+		st = o.st.take()
+		n += st.due
 	}
 	if st.err != nil {
 		writeFailure(o.w, st.err.Status, st.err.Message)

@@ -20,9 +20,10 @@ type driver struct {
 	start time.Time
 	wake  chan struct{}
 
+	dirty []*stream // have something to write; the driver's own
+
 	mu    sync.Mutex // the simulation
 	sim   simulation
-	dirty []*stream // have something to write; filled while advancing
 	after func()    // called under the lock every afterEvery, may be nil
 	last  time.Time // when it was
 
@@ -85,12 +86,14 @@ func (d *driver) turn() {
 		d.last = now
 		d.after()
 	}
-	dirty := d.dirty
-	d.dirty = d.dirty[:0]
-	for _, s := range dirty {
-		s.publish()
-	}
 	d.mu.Unlock()
+	// Only this goroutine marks streams; writing needs no lock of the
+	// simulation.
+	for i, s := range d.dirty {
+		s.publish()
+		d.dirty[i] = nil
+	}
+	d.dirty = d.dirty[:0]
 }
 
 // post leaves something to be done in the simulation at the next turn, which
@@ -112,25 +115,33 @@ func (d *driver) look(fn func()) {
 	fn()
 }
 
-// stream is one answer on its way to a client: the driver fills it, its
-// handler writes it out.
+// stream is one answer on its way to a client. The driver fills it while it
+// advances, and after each turn either writes it out itself, for a streamed
+// answer, or wakes the handler that collects it.
 type stream struct {
 	d     *driver
-	ready chan struct{} // one place: there is something to take
+	ready chan struct{} // one place: there is something to take, or the end was written
 
-	// Filled while the driver advances.
+	// The driver's own.
 	staged []time.Duration // times at which tokens were due
 	marked bool
 	done   bool
 	err    *world.Failure
 
-	mu  sync.Mutex
-	out streamState
+	mu   sync.Mutex
+	sink sink // nil: the handler collects, or has gone
+	out  streamState
+}
+
+// sink writes a part of an answer out, on the driver's goroutine; it must not
+// wait. It says whether that was the last.
+type sink interface {
+	write(due []time.Duration, done bool, err *world.Failure) (last bool)
 }
 
 // streamState is what the handler takes at once.
 type streamState struct {
-	due  []time.Duration
+	due  int
 	done bool
 	err  *world.Failure
 }
@@ -156,24 +167,41 @@ func (s *stream) mark() {
 	}
 }
 
-// publish hands what was staged to the handler.
+// publish writes what was staged, or hands it to the handler.
 func (s *stream) publish() {
 	s.marked = false
 	s.mu.Lock()
-	s.out.due = append(s.out.due, s.staged...)
-	s.out.done, s.out.err = s.done, s.err
+	wake := true
+	if s.sink != nil {
+		if wake = s.sink.write(s.staged, s.done, s.err); wake {
+			s.sink = nil
+		}
+	} else {
+		s.out.due += len(s.staged)
+		s.out.done, s.out.err = s.done, s.err
+	}
 	s.mu.Unlock()
 	s.staged = s.staged[:0]
-	select {
-	case s.ready <- struct{}{}:
-	default:
+	if wake {
+		select {
+		case s.ready <- struct{}{}:
+		default:
+		}
 	}
 }
 
-// take moves what is there into st, whose slice is used again.
-func (s *stream) take(st *streamState) {
+// take is what came since the last time.
+func (s *stream) take() streamState {
 	s.mu.Lock()
-	st.due, s.out.due = s.out.due, st.due[:0]
-	st.done, st.err = s.out.done, s.out.err
+	defer s.mu.Unlock()
+	st := s.out
+	s.out.due = 0
+	return st
+}
+
+// detach ends the driver's writing; after it the handler may return.
+func (s *stream) detach() {
+	s.mu.Lock()
+	s.sink = nil
 	s.mu.Unlock()
 }

@@ -58,7 +58,7 @@ func StartFixed(ctx context.Context, opt FixedOptions) (*Fixed, error) {
 	f := &Fixed{opt: opt, sched: &schedule{}}
 	f.driver = newDriver(f.sched, time.Now())
 	var err error
-	if f.door, err = newDoor(opt.Addr); err != nil {
+	if f.door, err = newDoor(opt.Addr, &f.gate); err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	ctx, f.cancel = context.WithCancel(ctx)
@@ -73,6 +73,7 @@ func StartFixed(ctx context.Context, opt FixedOptions) (*Fixed, error) {
 	f.http = &http.Server{
 		Handler: f.gate.guard(mux), ReadHeaderTimeout: 10 * time.Second,
 		BaseContext: func(net.Listener) context.Context { return ctx },
+		ConnContext: withConn,
 	}
 	f.gate.wait.Go(func() { f.driver.run(ctx) })
 	f.gate.wait.Go(func() { _ = f.http.Serve(f.door) }) // always ends with an error: that it was closed
@@ -120,7 +121,7 @@ func (f *Fixed) answers(endpoint string) http.HandlerFunc {
 		n, _ := tokens(a.text(), 1<<30)
 		st := newStream(f.driver)
 		job := &scheduled{st: st, due: arrived.Sub(f.driver.start) + f.opt.TTFT, itl: f.opt.ITL, left: a.osl(), at: -1}
-		f.driver.post(func() { heap.Push(f.sched, job) })
+		begin := func() { f.driver.post(func() { heap.Push(f.sched, job) }) }
 		out := writer{
 			late: &f.late, start: f.driver.start, w: w, rc: http.NewResponseController(w), ask: &a, st: st,
 			chat: endpoint == "chat_completions", prompt: n, id: rec.ID,
@@ -139,9 +140,9 @@ func (f *Fixed) answers(endpoint string) http.HandlerFunc {
 		}
 		cancel := func() { f.driver.post(func() { f.sched.drop(job) }) }
 		if a.Stream {
-			out.stream(r.Context().Done(), cancel)
+			out.stream(r.Context(), begin, cancel)
 		} else {
-			out.whole(r.Context().Done(), cancel)
+			out.whole(r.Context(), begin, cancel)
 		}
 	}
 }

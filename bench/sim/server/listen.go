@@ -10,11 +10,12 @@ import (
 // connects is reset.
 type door struct {
 	*net.TCPListener
+	gate *gate // waits for what its connections start
 	shut atomic.Bool
 }
 
 // newDoor listens at an address; empty is any free port.
-func newDoor(addr string) (*door, error) {
+func newDoor(addr string, g *gate) (*door, error) {
 	at := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}
 	if addr != "" {
 		a, err := net.ResolveTCPAddr("tcp", addr)
@@ -30,7 +31,7 @@ func newDoor(addr string) (*door, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &door{TCPListener: l}, nil
+	return &door{TCPListener: l, gate: g}, nil
 }
 
 func (d *door) Accept() (net.Conn, error) {
@@ -40,7 +41,7 @@ func (d *door) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		if !d.shut.Load() {
-			return c, nil
+			return newConn(c, d.gate), nil
 		}
 		reset(c)
 	}
@@ -50,7 +51,7 @@ func (d *door) url() string { return "http://" + d.Addr().String() }
 
 // reset closes a connection so that the other side sees an error at once.
 func reset(c net.Conn) {
-	if t, ok := c.(*net.TCPConn); ok {
+	if t, ok := c.(interface{ SetLinger(int) error }); ok {
 		_ = t.SetLinger(0) // a closed connection is closed without it too
 	}
 	_ = c.Close()

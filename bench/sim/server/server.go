@@ -99,7 +99,7 @@ func Start(ctx context.Context, c world.Config, opt Options) (*Server, error) {
 		if i == 0 {
 			addr = opt.Frontend
 		}
-		if l.door, err = newDoor(addr); err != nil {
+		if l.door, err = newDoor(addr, &s.gate); err != nil {
 			s.stop()
 			return nil, fmt.Errorf("listen for %s: %w", e.Name, err)
 		}
@@ -107,6 +107,7 @@ func Start(ctx context.Context, c world.Config, opt Options) (*Server, error) {
 			Handler:           s.guard(l, s.handler(l)),
 			ReadHeaderTimeout: 10 * time.Second,
 			BaseContext:       func(net.Listener) context.Context { return s.ctx },
+			ConnContext:       withConn,
 		}
 		s.ends = append(s.ends, l)
 	}

@@ -340,7 +340,10 @@ func TestHTTPFaults(t *testing.T) {
 	} {
 		t.Run(kind, func(t *testing.T) {
 			s := start(t, quick+"faults: [{at: 0s, kind: "+kind+", target: worker0}]\n", Options{})
-			s.driver.turn() // the fault is on now
+			eventually(t, "the beginning", func() (begun bool) {
+				s.driver.look(func() { begun = s.world.Now() > 0 })
+				return begun
+			})
 			check(t, s.url(t, "worker0"))
 			if status, _ := get(t, "GET", s.url(t, "worker1")+"/metrics", ""); status != 200 {
 				t.Errorf("the other worker: %d", status)
