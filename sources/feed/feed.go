@@ -32,7 +32,8 @@ type Feed struct {
 	store sources.Store
 	cat   *catalog.Catalog
 
-	role map[string]string // instance → role, as the last tick found it
+	role   map[string]string // instance → role, as the last tick found it
+	slowed map[string]slowed // instance → the slowest its scrapes have been
 
 	mu      sync.Mutex // guards the memos below
 	columns map[columnKey]*columns
@@ -44,6 +45,7 @@ type Feed struct {
 func New(store sources.Store, cat *catalog.Catalog) *Feed {
 	return &Feed{
 		store:   store,
+		slowed:  map[string]slowed{},
 		cat:     cat,
 		columns: map[columnKey]*columns{},
 		stale:   map[staleKey][]sources.Series{},
@@ -91,6 +93,7 @@ func (f *Feed) Tick(ctx context.Context, ask Ask) *sources.Snapshot {
 		t.have = max(0, t.At.Sub(oldest))
 	}
 	t.targets = f.store.Targets()
+	t.noteSlowed()
 	t.health(ctx)
 
 	t.plan(identityNeeds)
@@ -121,10 +124,34 @@ func (f *Feed) Tick(ctx context.Context, ask Ask) *sources.Snapshot {
 	return sources.NewSnapshot(snap, t.figures)
 }
 
-// interval is the longest interval in force among the targets that can expose
-// a metric: the yardstick of its least window. A frontend's figures do not
-// blur because a worker is scraped less often.
-func (t *tick) interval(m catalog.Metric) time.Duration {
+// slowed is a target's longest interval since it was last above the one asked
+// for, and when that was.
+type slowed struct {
+	interval time.Duration
+	at       time.Time
+}
+
+// noteSlowed remembers intervals that grew: a course still shows the time when
+// scrapes came less often, and would have gaps there at today's least window.
+func (t *tick) noteSlowed() {
+	if !t.live {
+		return
+	}
+	for _, g := range t.targets {
+		was := t.slowed[g.Instance]
+		switch {
+		case g.Slowed:
+			t.slowed[g.Instance] = slowed{max(g.Interval, was.interval), t.At}
+		case t.At.Sub(was.at) > 2*time.Hour:
+			delete(t.slowed, g.Instance)
+		}
+	}
+}
+
+// interval is the longest interval among the targets that can expose a metric,
+// now and within the span that is shown: the yardstick of its least window. A
+// frontend's figures do not blur because a worker is scraped less often.
+func (t *tick) interval(m catalog.Metric, span time.Duration) time.Duration {
 	frontendOnly := len(m.Variants) > 0
 	for _, v := range m.Variants {
 		frontendOnly = frontendOnly && (v.Producer == "frontend" || v.Producer == "router")
@@ -135,6 +162,9 @@ func (t *tick) interval(m catalog.Metric) time.Duration {
 			continue
 		}
 		d = max(d, g.Interval)
+		if was := t.slowed[g.Instance]; span > 0 && t.At.Sub(was.at) < span+4*was.interval {
+			d = max(d, was.interval)
+		}
 	}
 	return d
 }

@@ -407,3 +407,22 @@ func TestDeadTargetsLeaveNothingPending(t *testing.T) {
 		t.Errorf("%v %q", f.Status, f.Note)
 	}
 }
+
+// A target that was slowed a moment ago leaves no gaps in courses.
+func TestCoursesBridgeTheTimeOfSlowScrapes(t *testing.T) {
+	at := time.Now()
+	tk := &tick{Feed: New(nil, catalog.Default()), live: true, Ask: Ask{At: at}}
+	tk.targets = []sources.Target{{Instance: "f", Interval: 10 * time.Second, Slowed: true}}
+	tk.noteSlowed()
+	tk.At = at.Add(30 * time.Second)
+	tk.targets = []sources.Target{{Instance: "f", Interval: time.Second}}
+	tk.noteSlowed()
+	m, _ := catalog.Default().Metric("frontend.ttft")
+	if now, course := tk.interval(m, 0), tk.interval(m, time.Minute); now != time.Second || course != 10*time.Second {
+		t.Errorf("least interval now %v, over the last minute %v", now, course)
+	}
+	tk.At = at.Add(10 * time.Minute)
+	if course := tk.interval(m, time.Minute); course != time.Second {
+		t.Errorf("ten minutes later %v", course)
+	}
+}

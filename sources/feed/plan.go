@@ -28,7 +28,7 @@ func (t *tick) plan(needs []sources.Need) {
 		t.figures[n] = fig
 		m, _ := t.cat.Metric(n.Key) // an unknown key is refused below
 		fig.Title, fig.Unit, fig.Better = m.Title, m.Unit, m.Better
-		interval := t.interval(m)
+		interval := t.interval(m, n.Span)
 		window := t.lookBack(n, interval)
 		q, err := t.cat.Query(n, window, t.Scope)
 		if err != nil {
