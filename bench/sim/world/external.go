@@ -76,7 +76,7 @@ func (w *World) Submit(x External) *Call {
 	c := &Call{w: w, ext: x}
 	r := &request{
 		endpoint: x.Endpoint, stream: x.Stream, isl: max(x.ISL, 1), osl: max(x.OSL, 1),
-		prefix: x.Prefix, call: c, cancelAfter: -1,
+		prefix: x.Prefix, shared: len(x.Prefix), call: c, cancelAfter: -1,
 	}
 	c.r = r
 	r.f = w.frontendFor(x.At)

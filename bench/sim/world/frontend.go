@@ -211,7 +211,7 @@ func (f *frontend) nextTokens(r *request, gap time.Duration, n int) {
 	if f.book == nil {
 		return
 	}
-	f.book.Output.Add(float64(n), r.m.name)
+	f.w.outputs.add(f, r.m, n)
 	if !r.stream {
 		return
 	}
@@ -220,6 +220,29 @@ func (f *frontend) nextTokens(r *request, gap time.Duration, n int) {
 		if r.gaps = append(r.gaps, each); len(r.gaps) == itlBatch {
 			f.bookGaps(r)
 		}
+	}
+}
+
+// outputs sums the tokens of one delivery, so that their counter is looked up
+// once for many.
+type outputs struct {
+	f *frontend
+	m *model
+	n int
+}
+
+func (o *outputs) add(f *frontend, m *model, n int) {
+	if o.f != f || o.m != m {
+		o.book()
+		o.f, o.m = f, m
+	}
+	o.n += n
+}
+
+func (o *outputs) book() {
+	if o.n > 0 {
+		o.f.book.Output.Add(float64(o.n), o.m.name)
+		o.n = 0
 	}
 }
 

@@ -118,7 +118,7 @@ func (l *segmentLoad) ask(u *user) {
 	if share := r.f.fault.cancel.share; share > 0 && r.cancelAfter < 0 && r.f.fault.cancel.of(m) && w.faultRand.Float64() < share {
 		r.cancelAfter = w.faultRand.IntN(r.osl)
 	}
-	r.prefix = w.prefixOf(&q, m.page)
+	r.prefix, r.shared = w.prefixOf(&q, m.page)
 	w.arrive(r)
 	if r.cancelAfter == 0 {
 		// Before the first token: while it waits for it.
@@ -136,9 +136,9 @@ const earlyCancel = 50 * time.Millisecond
 
 // prefixOf hashes the full pages of a prompt: those of a shared prefix alike in
 // all requests that have it, the rest its own.
-func (w *World) prefixOf(q *scenario.Request, page int) []uint64 {
+func (w *World) prefixOf(q *scenario.Request, page int) (out []uint64, shared int) {
 	n := q.ISL / page
-	out := make([]uint64, n)
+	out = make([]uint64, n)
 	i := 0
 	if q.Group >= 0 {
 		h := fnv.New64a()
@@ -148,12 +148,13 @@ func (w *World) prefixOf(q *scenario.Request, page int) []uint64 {
 			out[i] = mix(seed + uint64(i)*0x9e3779b97f4a7c15)
 		}
 	}
+	shared = i
 	w.prompts++
 	own := mix(w.prompts ^ 0xa5a5a5a5a5a5a5a5)
 	for ; i < n; i++ {
 		out[i] = mix(own + uint64(i)*0x9e3779b97f4a7c15)
 	}
-	return out
+	return out, shared
 }
 
 // mix spreads a number over 64 bits (the finaliser of splitmix64).

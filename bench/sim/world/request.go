@@ -15,6 +15,7 @@ type request struct {
 	stream   bool
 	isl, osl int
 	prefix   []uint64 // hashes of the prompt's full pages
+	shared   int      // leading pages of them that other prompts may have too
 
 	user *user // who waits for it; nil for external requests
 	call *Call // an external request
@@ -87,6 +88,9 @@ type attempt struct {
 	over      bool
 	place     int // in rank.live
 }
+
+// known are the leading pages that other prompts may have too.
+func (r *request) known() []uint64 { return r.prefix[:r.shared] }
 
 // arrive starts a request at its frontend.
 func (w *World) arrive(r *request) {

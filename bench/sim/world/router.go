@@ -49,7 +49,7 @@ func (w *World) routeTime(f *frontend) routeParts {
 // take it now.
 func (w *World) pick(m *model, ranks []*rank, a *attempt) (*rank, int) {
 	if k := w.skewed(m, a.phase); k != nil {
-		return k, k.belief.index.match(a.r.prefix)
+		return k, k.belief.index.match(a.r.known())
 	}
 	if w.kvRouter {
 		return w.choose(ranks, a)
@@ -100,7 +100,7 @@ func (w *World) choose(ranks []*rank, a *attempt) (best *rank, overlap int) {
 		if !k.routable() || ro.QueueThreshold >= 0 && float64(k.belief.prefillTokens) > ro.QueueThreshold*float64(k.batchTokens) {
 			continue
 		}
-		hit := k.belief.index.match(a.r.prefix)
+		hit := k.belief.index.match(a.r.known())
 		a.bestHit = max(a.bestHit, hit)
 		cost := ro.OverlapWeight*float64(k.belief.prefillTokens+a.isl-hit*k.page)/float64(k.page) +
 			float64(k.belief.decodeBlocks+blocks(a.isl, k.page))
@@ -164,7 +164,7 @@ func (k *rank) take(a *attempt, hit int) claim {
 		k.belief.decodeBlocks += c.blocks
 	}
 	if w := k.w; a.phase != decoding && w.kvRouter && !(k.worker.fault.dropEvents > 0 && w.faultRand.Float64() < k.worker.fault.dropEvents) {
-		a.stored = k.belief.index.add(a.r.prefix, k.pages)
+		a.stored = k.belief.index.add(a.r.known(), len(a.r.prefix)-a.r.shared)
 	}
 	return c
 }
@@ -185,80 +185,51 @@ func (c *claim) ended() {
 	}
 }
 
-// blockIndex remembers which prompt blocks were sent to a rank, the least
-// recently used forgotten first.
+// blockIndex remembers which prompt blocks were sent to a rank. A block is
+// forgotten once as many others as the rank's pool holds have been added since
+// its last use. Blocks that cannot come again only count.
 type blockIndex struct {
-	at    map[uint64]int32
-	nodes []indexNode // 0 is the ring's root
-	free  []int32
+	capacity uint64
+	used     map[uint64]uint64 // at which count of added blocks
+	added    uint64
 }
 
-type indexNode struct {
-	hash       uint64
-	prev, next int32
+func (x *blockIndex) clear() { x.used = map[uint64]uint64{} }
+
+func (x *blockIndex) has(h uint64) bool {
+	at, ok := x.used[h]
+	return ok && x.added-at <= x.capacity
 }
 
 // match is how many leading blocks of a prompt are known.
 func (x *blockIndex) match(prefix []uint64) int {
 	for i, h := range prefix {
-		if _, ok := x.at[h]; !ok {
+		if !x.has(h) {
 			return i
 		}
 	}
 	return len(prefix)
 }
 
-// add remembers a prompt's blocks within a capacity and returns how many were
-// new.
-func (x *blockIndex) add(prefix []uint64, capacity int) (stored int) {
-	if x.at == nil {
-		x.clear()
+// add remembers the blocks of a prompt, and counts those that are its own
+// alone; it returns how many were new.
+func (x *blockIndex) add(prefix []uint64, own int) (stored int) {
+	for _, h := range prefix {
+		if !x.has(h) {
+			stored++
+		}
 	}
-	// From the end, so that a prompt's first block is its youngest: what many
-	// prompts share is forgotten last.
-	for i := len(prefix) - 1; i >= 0; i-- {
-		h := prefix[i]
-		if n, ok := x.at[h]; ok {
-			x.unlink(n)
-			x.link(n)
-			continue
-		}
-		if len(x.at) >= capacity {
-			oldest := x.nodes[0].next
-			if oldest == 0 {
-				return stored
+	stored += own
+	x.added += uint64(stored)
+	for _, h := range prefix {
+		x.used[h] = x.added
+	}
+	if uint64(len(x.used)) > 2*x.capacity+1024 {
+		for h, at := range x.used {
+			if x.added-at > x.capacity {
+				delete(x.used, h)
 			}
-			x.unlink(oldest)
-			delete(x.at, x.nodes[oldest].hash)
-			x.free = append(x.free, oldest)
 		}
-		var n int32
-		if last := len(x.free) - 1; last >= 0 {
-			n, x.free = x.free[last], x.free[:last]
-		} else {
-			n = int32(len(x.nodes))
-			x.nodes = append(x.nodes, indexNode{})
-		}
-		x.nodes[n].hash = h
-		x.at[h] = n
-		x.link(n)
-		stored++
 	}
 	return stored
-}
-
-func (x *blockIndex) clear() {
-	*x = blockIndex{at: map[uint64]int32{}, nodes: make([]indexNode, 1, 64)}
-}
-
-// link puts a node at the young end of the ring, before the root.
-func (x *blockIndex) link(n int32) {
-	last := x.nodes[0].prev
-	x.nodes[n].prev, x.nodes[n].next = last, 0
-	x.nodes[last].next, x.nodes[0].prev = n, n
-}
-
-func (x *blockIndex) unlink(n int32) {
-	p, q := x.nodes[n].prev, x.nodes[n].next
-	x.nodes[p].next, x.nodes[q].prev = q, p
 }

@@ -190,6 +190,7 @@ func newRank(k *worker, i int) *rank {
 		batchTokens: p.MaxPrefillTokens, byID: map[uint64]*attempt{}, base: p,
 	}
 	r.step = event{pos: -1, fn: r.run}
+	r.belief.index.capacity = uint64(p.KVPages)
 	r.belief.index.clear()
 	r.emit = r.event
 	return r
@@ -462,6 +463,7 @@ func (w *World) deliver(batch []delivery, now time.Duration) {
 			}
 		}
 	}
+	w.outputs.book()
 	clear(batch)
 	w.batches = append(w.batches, batch[:0])
 }

@@ -57,6 +57,7 @@ type World struct {
 	draining                    bool
 	costs                       []candidate
 	batches                     [][]delivery
+	outputs                     outputs
 }
 
 // Streams of randomness: each use has its own, so that one more draw here
