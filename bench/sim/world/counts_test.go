@@ -97,7 +97,10 @@ type truthLine struct {
 		Arrived, Ended, TTFT float64
 		First                float64   `json:"first_token"`
 		Gaps                 []float64 `json:"gaps_us"`
-		Main, Prefill        *struct{ Worker string }
+		Main, Prefill        *struct {
+			Worker              string
+			Received, Scheduled float64
+		}
 	}
 	Fault, Target, Bound, Who, Worker, Event string
 	On                                       bool
