@@ -66,7 +66,13 @@ func (f *frontend) preprocessed(r *request, template, tokenize time.Duration) {
 	b.Template.Observe(template.Seconds())
 	b.Tokenize.Observe(tokenize.Seconds())
 	if b.CacheHits != nil {
-		b.CacheHits.Inc()
+		// The first prompt of a model finds nothing of its template.
+		if r.m.seen {
+			b.CacheHits.Inc()
+		} else {
+			r.m.seen = true
+			b.CacheMisses.Inc()
+		}
 		b.CacheCached.Add(1, r.m.name)
 		b.CacheUncached.Add(float64(r.isl-1), r.m.name)
 	}
@@ -129,7 +135,11 @@ func (f *frontend) routed(a *attempt) {
 	r.Scheduling.Observe(ms(total - p.findMatches - p.blockHashing - p.seqHashing))
 	r.Total.Observe(ms(total))
 	if m.disagg && a.phase == decoding {
-		r.Transfer.Observe(a.rank.base.TransferTime(a.isl).Seconds())
+		d := time.Duration(0) // what a mocker says
+		if f.w.sc.Deployment.Full {
+			d = a.rank.base.TransferTime(a.isl)
+		}
+		r.Transfer.Observe(d.Seconds())
 	}
 	if a.stored > 0 {
 		b.KVEvents(m.component(a.phase), "stored", "ok", a.stored)
@@ -142,6 +152,9 @@ func ms(d time.Duration) float64 { return float64(d) / 1e6 }
 
 // shareLoad counts a load event of the router's own bookkeeping.
 func (f *frontend) shareLoad(m *model, ph phase) {
+	if ph == prefilling {
+		return // only decode load is shared
+	}
 	f.book.Router.LoadEvents.Inc(m.name, ph.workerType(), "default")
 	f.book.Router.LoadBatches.Inc(m.name, ph.workerType(), "default")
 }
@@ -334,10 +347,14 @@ func (f *frontend) ended(r *request) {
 	b.RequestDone(r.m.name, r.endpoint, requestType(r.stream), status, r.outcome, (now - r.arrived).Seconds(), r.got > 0)
 	if r.got > 0 {
 		b.OSL.Observe(float64(r.got), r.m.name)
-		b.TokenizerMs.Observe(f.w.jitter(0.002*float64(r.got)/64), "detokenize")
-		b.Detokenized.Add(float64(r.got))
-		b.DetokenizeUs.Add(float64(r.got) * 4.5)
-		if r.cachedUsage > 0 {
+		if f.w.gen16 { // the older release leaves these empty
+			b.TokenizerMs.Observe(f.w.jitter(0.002*float64(r.got)/64), "detokenize")
+			b.Detokenized.Add(float64(r.got))
+			b.DetokenizeUs.Add(float64(r.got) * 4.5)
+		}
+		// SGLang reports cached tokens only with --enable-cache-report; the older
+		// release reads nobody's.
+		if f.w.gen16 && r.main != nil && r.main.rank != nil && r.main.rank.worker.pool.spec.Engine == "vllm" {
 			b.Cached.Observe(float64(r.cachedUsage), r.m.name)
 		}
 	}

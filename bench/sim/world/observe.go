@@ -46,7 +46,11 @@ func (w *World) everySecond(now time.Duration) {
 		if k.dead {
 			continue
 		}
-		k.book.second(now)
+		if removed := k.book.second(now); removed > 0 && w.kvRouter && k.pool.indexed() {
+			for _, f := range w.frontends {
+				f.book.KVEvents(k.pool.component, "removed", "ok", removed)
+			}
+		}
 		if k.kvbm != nil {
 			k.kvbm.second(k)
 		}
@@ -80,6 +84,9 @@ func (f *frontend) second() {
 	turns := int(second / (11*time.Millisecond + late))
 	for range turns {
 		d := 0.0011 * (0.6 + 0.8*w.jitterRand.Float64())
+		if w.jitterRand.IntN(200) == 0 {
+			d += 0.006 * w.jitterRand.Float64() // a busy moment
+		}
 		if late > 0 {
 			d += 2 * w.jitterRand.Float64() * late.Seconds()
 		}

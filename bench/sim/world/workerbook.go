@@ -156,8 +156,9 @@ func (b *workerBook) transferred(r *rank, a *attempt, waited, total time.Duratio
 	})
 }
 
-// second notes what each rank did in the last second.
-func (b *workerBook) second(now time.Duration) {
+// second notes what each rank did in the last second, and returns how many
+// blocks left its cache.
+func (b *workerBook) second(now time.Duration) (removed int) {
 	for i, r := range b.k.ranks {
 		s, q := r.engine.Stats(), &b.recent[i]
 		if dt := (now - q.at).Seconds(); dt > 0 {
@@ -167,8 +168,10 @@ func (b *workerBook) second(now time.Duration) {
 		if cached+computed > 0 {
 			q.hitRate = float64(cached) / float64(cached+computed)
 		}
+		removed += int(s.EvictedPages - q.stats.EvictedPages)
 		q.at, q.stats = now, s
 	}
+	return removed
 }
 
 // load is a rank's state as its engine would report it.

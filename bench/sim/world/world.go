@@ -96,6 +96,7 @@ type model struct {
 	disagg           bool
 	pre, dec         []*rank // prefill; decode or aggregated
 	preQueue, queue1 []*attempt
+	seen             bool // a request has asked for it
 	turn             int
 }
 
