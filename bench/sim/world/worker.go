@@ -35,126 +35,6 @@ type worker struct {
 	stalled   []func() // what reached it while it was frozen
 }
 
-// rank is one DP rank of a worker: an engine, and what the router believes of
-// it.
-type rank struct {
-	w           *World
-	worker      *worker
-	id          uint64 // of the process it belongs to; the worker may have a new one
-	index       int
-	used        bool // a request was sent to it
-	engine      *engine.Engine
-	step        event // the end of the engine's step
-	page, pages int
-	batchTokens int
-
-	registered bool
-	belief     belief
-
-	live  []*attempt
-	byID  map[uint64]*attempt
-	batch []delivery
-	after time.Duration // the last delivery's time: answers keep their order
-
-	linkFree  time.Duration // when the KV transfers under way are done
-	sendingKV int
-	base      engine.Params // as built, before any fault
-	emit      func(engine.Event)
-}
-
-// delivery is what one step tells the frontend about one attempt: n tokens, or
-// its end.
-type delivery struct {
-	a    *attempt
-	n    int
-	kind deliveryKind
-}
-
-type deliveryKind uint8
-
-const (
-	deliverTokens deliveryKind = iota
-	deliverEnd
-	deliverReject
-)
-
-// handler is the gate before a worker's engines: so many requests at once,
-// others wait, more are refused. Without limits it is open.
-type handler struct {
-	k      *worker
-	active int
-	queue  []*attempt
-}
-
-// limits are the slots, and the places to wait; 0 slots is no limit.
-func (h *handler) limits() (slots, places int) {
-	p := h.k.pool.spec.Params
-	places = 1 << 30
-	if p.HandlerPool != nil {
-		slots = *p.HandlerPool
-	} else if h.k.fault.slots > 0 {
-		slots = 10000
-	}
-	if h.k.fault.slots > 0 {
-		slots = max(int(float64(slots)*h.k.fault.slots), 1)
-	}
-	if p.HandlerQueue != nil {
-		places = *p.HandlerQueue
-	}
-	if p.EngineRequestLimit != nil && (slots == 0 || *p.EngineRequestLimit < slots) {
-		slots = *p.EngineRequestLimit
-		if p.AdmissionQueue != nil {
-			places = *p.AdmissionQueue
-		}
-	}
-	return slots, places
-}
-
-// enter takes an attempt in, or lets it wait; false: it is refused.
-func (h *handler) enter(a *attempt) bool {
-	slots, places := h.limits()
-	if slots > 0 && h.active >= slots {
-		if len(h.queue) >= places {
-			return false
-		}
-		h.queue = append(h.queue, a)
-		return true
-	}
-	h.admit(a)
-	return true
-}
-
-func (h *handler) admit(a *attempt) {
-	h.active++
-	a.handled = true
-	h.k.book.admitted(a)
-	h.k.w.handle(a)
-}
-
-// exit gives an attempt's slot to the next.
-func (h *handler) exit(a *attempt) {
-	if a.rank.id != h.k.id {
-		return // of the process before
-	}
-	if !a.handled {
-		for i, b := range h.queue {
-			if a == b {
-				h.queue = append(h.queue[:i], h.queue[i+1:]...)
-				break
-			}
-		}
-		return
-	}
-	a.handled = false
-	h.active--
-	slots, _ := h.limits()
-	for len(h.queue) > 0 && (slots == 0 || h.active < slots) && !h.k.dead {
-		next := h.queue[0]
-		h.queue = h.queue[1:]
-		h.admit(next)
-	}
-}
-
 // start brings a worker up with a new identity.
 func (k *worker) start() {
 	w := k.w
@@ -181,19 +61,6 @@ func (k *worker) start() {
 	w.truth.worker(w.clock.now, k, "registered")
 	w.applyTo(k) // faults that are on already
 	w.drain(k.pool.model)
-}
-
-func newRank(k *worker, i int) *rank {
-	p := k.pool.params
-	r := &rank{
-		w: k.w, worker: k, id: k.id, index: i, engine: engine.New(p), page: p.PageSize, pages: p.KVPages,
-		batchTokens: p.MaxPrefillTokens, byID: map[uint64]*attempt{}, base: p,
-	}
-	r.step = event{pos: -1, fn: r.run}
-	r.belief.index.capacity = uint64(p.KVPages)
-	r.belief.index.clear()
-	r.emit = r.event
-	return r
 }
 
 // flushTime is how long a flush takes at most: one step.
@@ -234,7 +101,7 @@ func (k *worker) die(lease time.Duration) {
 			f.workerLeft(k, id, len(ranks))
 		}
 		w.truth.worker(now, k, "unregistered")
-		w.failStranded(k.pool.model)
+		w.drain(k.pool.model) // what waits for a pool without a worker fails
 	}
 	if lease == 0 {
 		unregister(now)
@@ -267,9 +134,6 @@ func (k *worker) flush() {
 	}
 	w.clock.after(flushTime, func(time.Duration) { w.applyTo(k) })
 }
-
-// failStranded fails what waits for a pool that has no worker left.
-func (w *World) failStranded(m *model) { w.drain(m) }
 
 // freeze stops the process as SIGSTOP does; thaw lets it go on.
 func (k *worker) freeze() {
@@ -308,171 +172,4 @@ func (k *worker) reach(fn func()) {
 	default:
 		fn()
 	}
-}
-
-func (r *rank) routable() bool {
-	return r.registered && r.w.clock.now >= r.worker.suspect
-}
-
-func (r *rank) hold(a *attempt) {
-	a.place = len(r.live)
-	r.live = append(r.live, a)
-	r.byID[a.id] = a
-}
-
-func (r *rank) letGo(a *attempt) {
-	if a.place < 0 {
-		return
-	}
-	last := len(r.live) - 1
-	r.live[a.place] = r.live[last]
-	r.live[a.place].place = a.place
-	r.live[last] = nil
-	r.live = r.live[:last]
-	delete(r.byID, a.id)
-	a.place = -1
-	if a.in > 0 {
-		r.worker.handler.exit(a)
-	}
-}
-
-// rearm follows the engine's next step after it was touched.
-func (w *World) rearm(r *rank) {
-	if at, ok := r.engine.Next(); ok && !r.worker.dead {
-		w.clock.set(&r.step, at)
-	} else {
-		w.clock.drop(&r.step)
-	}
-}
-
-// run completes the step under way and sends what it brought.
-func (r *rank) run(now time.Duration) {
-	var before engine.Stats
-	watch := r.worker.watch
-	if watch != nil && r.index == 0 {
-		before = r.engine.Stats()
-	}
-	r.engine.Step(now, r.emit)
-	if watch != nil && r.index == 0 {
-		r.tell(watch, before, now)
-	}
-	if n := len(r.batch); n > 0 {
-		w := r.w
-		out := r.batch
-		r.batch = w.spareBatch()
-		at := max(now+w.answerTime(r.worker), r.after)
-		r.after = at
-		w.clock.at(at, func(now time.Duration) { w.deliver(out, now) })
-	}
-	r.w.rearm(r)
-}
-
-// tell reports the step that has just ended.
-func (r *rank) tell(watch func(Step), before engine.Stats, now time.Duration) {
-	s := r.engine.Stats()
-	count := func(s engine.Stats) uint64 { return s.PrefillSteps + s.DecodeSteps + s.MixedSteps }
-	if count(s) == count(before) {
-		return // it only woke up
-	}
-	busy := s.PrefillBusy + s.DecodeBusy + s.MixedBusy - before.PrefillBusy - before.DecodeBusy - before.MixedBusy
-	watch(Step{
-		Number: count(s), Begin: now - busy, End: now, Batch: max(before.Running, 1),
-		PrefillTokens: int(s.PrefillTokens - before.PrefillTokens),
-	})
-}
-
-// event is what the engine did in a step.
-func (r *rank) event(e engine.Event) {
-	a := r.byID[e.ID]
-	if a == nil {
-		return // it was let go, and the engine does not know yet
-	}
-	book := r.worker.book
-	switch e.Kind {
-	case engine.Scheduled:
-		a.scheduled, a.cached = e.At, e.Cached
-		book.scheduled(r, a)
-	case engine.FirstToken, engine.Token:
-		if a.made++; a.made == 1 {
-			a.firstAt, a.lastAt = e.At, e.At
-			book.firstToken(r, a)
-		} else {
-			book.token(r, e.At-a.lastAt)
-			a.lastAt = e.At
-		}
-		if a.held++; a.made == 1 || a.held >= r.worker.pool.interval {
-			r.push(a)
-		}
-	case engine.Retracted:
-		book.retracted(r, a)
-	case engine.Finished:
-		a.out = e.At
-		if a.held > 0 {
-			r.push(a)
-		}
-		book.finished(r, a)
-		if a.phase == prefilling {
-			r.transfer(a)
-		}
-		r.batch = append(r.batch, delivery{a: a, kind: deliverEnd})
-	case engine.Rejected:
-		a.out = e.At
-		book.failed(r, a)
-		r.batch = append(r.batch, delivery{a: a, kind: deliverReject})
-	}
-}
-
-func (r *rank) push(a *attempt) {
-	r.batch = append(r.batch, delivery{a: a, n: a.held})
-	a.held = 0
-}
-
-// transfer sends a prompt's KV cache to where it is decoded; the pages are
-// held meanwhile. A worker's transfers share its link, one after the other.
-func (r *rank) transfer(a *attempt) {
-	w, q := r.w, a.r
-	now := w.clock.now
-	p := r.engine.Params()
-	d := time.Duration(float64(p.TransferTime(a.isl)) * max(r.worker.fault.transfer, 1e-3))
-	begin := max(now, r.linkFree)
-	r.linkFree = begin + d
-	r.sendingKV++
-	w.clock.at(r.linkFree, func(now time.Duration) {
-		r.sendingKV--
-		if r.worker.dead {
-			return
-		}
-		r.engine.Release(now, a.id)
-		w.rearm(r)
-		r.worker.book.transferred(r, a, begin-a.out, now-a.out)
-		w.transferred(q)
-	})
-}
-
-// deliver brings a step's results to the frontend.
-func (w *World) deliver(batch []delivery, now time.Duration) {
-	for _, d := range batch {
-		switch d.kind {
-		case deliverTokens:
-			w.tokens(d.a, d.n, now)
-		case deliverEnd:
-			w.finish(d.a, now)
-		case deliverReject:
-			if !d.a.over {
-				w.fail(d.a.r, "validation")
-			}
-		}
-	}
-	w.outputs.book()
-	clear(batch)
-	w.batches = append(w.batches, batch[:0])
-}
-
-func (w *World) spareBatch() []delivery {
-	if n := len(w.batches) - 1; n >= 0 {
-		b := w.batches[n]
-		w.batches = w.batches[:n]
-		return b
-	}
-	return nil
 }

@@ -1,0 +1,239 @@
+package world
+
+import (
+	"time"
+
+	"dynascope/bench/sim/engine"
+)
+
+// rank is one DP rank of a worker: an engine, and what the router believes of
+// it.
+type rank struct {
+	w           *World
+	worker      *worker
+	id          uint64 // of the process it belongs to; the worker may have a new one
+	index       int
+	used        bool // a request was sent to it
+	engine      *engine.Engine
+	step        event // the end of the engine's step
+	page, pages int
+	batchTokens int
+
+	registered bool
+	belief     belief
+
+	live    []*attempt
+	byID    map[uint64]*attempt
+	batches [][]delivery    // what a step brought, by frontend
+	after   []time.Duration // each frontend's last delivery: answers keep their order
+
+	linkFree  time.Duration // when the KV transfers under way are done
+	sendingKV int
+	base      engine.Params // as built, before any fault
+	emit      func(engine.Event)
+}
+
+// delivery is what one step tells the frontend about one attempt: n tokens, or
+// its end.
+type delivery struct {
+	a    *attempt
+	n    int
+	kind deliveryKind
+}
+
+type deliveryKind uint8
+
+const (
+	deliverTokens deliveryKind = iota
+	deliverEnd
+	deliverReject
+)
+
+func newRank(k *worker, i int) *rank {
+	p := k.pool.params
+	r := &rank{
+		w: k.w, worker: k, id: k.id, index: i, engine: engine.New(p), page: p.PageSize, pages: p.KVPages,
+		batchTokens: p.MaxPrefillTokens, byID: map[uint64]*attempt{}, base: p,
+	}
+	r.batches, r.after = make([][]delivery, len(k.w.frontends)), make([]time.Duration, len(k.w.frontends))
+	r.step = event{pos: -1, fn: r.run}
+	r.belief.index.capacity = uint64(p.KVPages)
+	r.belief.index.clear()
+	r.emit = r.event
+	return r
+}
+
+func (r *rank) routable() bool {
+	return r.registered && r.w.clock.now >= r.worker.suspect
+}
+
+func (r *rank) hold(a *attempt) {
+	a.place = len(r.live)
+	r.live = append(r.live, a)
+	r.byID[a.id] = a
+}
+
+func (r *rank) letGo(a *attempt) {
+	if a.place < 0 {
+		return
+	}
+	last := len(r.live) - 1
+	r.live[a.place] = r.live[last]
+	r.live[a.place].place = a.place
+	r.live[last] = nil
+	r.live = r.live[:last]
+	delete(r.byID, a.id)
+	a.place = -1
+	if a.in > 0 {
+		r.worker.handler.exit(a)
+	}
+}
+
+// rearm follows the engine's next step after it was touched.
+func (w *World) rearm(r *rank) {
+	if at, ok := r.engine.Next(); ok && !r.worker.dead {
+		w.clock.set(&r.step, at)
+	} else {
+		w.clock.drop(&r.step)
+	}
+}
+
+// run completes the step under way and sends what it brought.
+func (r *rank) run(now time.Duration) {
+	var before engine.Stats
+	watch := r.worker.watch
+	if watch != nil && r.index == 0 {
+		before = r.engine.Stats()
+	}
+	r.engine.Step(now, r.emit)
+	if watch != nil && r.index == 0 {
+		r.tell(watch, before, now)
+	}
+	for i := range r.batches {
+		if len(r.batches[i]) == 0 {
+			continue
+		}
+		w := r.w
+		out := r.batches[i]
+		r.batches[i] = w.spareBatch()
+		at := max(now+w.answerTime(w.frontends[i], r.worker), r.after[i])
+		r.after[i] = at
+		w.clock.at(at, func(now time.Duration) { w.deliver(out, now) })
+	}
+	r.w.rearm(r)
+}
+
+// tell reports the step that has just ended.
+func (r *rank) tell(watch func(Step), before engine.Stats, now time.Duration) {
+	s := r.engine.Stats()
+	count := func(s engine.Stats) uint64 { return s.PrefillSteps + s.DecodeSteps + s.MixedSteps }
+	if count(s) == count(before) {
+		return // it only woke up
+	}
+	busy := s.PrefillBusy + s.DecodeBusy + s.MixedBusy - before.PrefillBusy - before.DecodeBusy - before.MixedBusy
+	watch(Step{
+		Number: count(s), Begin: now - busy, End: now, Batch: max(before.Running, 1),
+		PrefillTokens: int(s.PrefillTokens - before.PrefillTokens),
+	})
+}
+
+// event is what the engine did in a step.
+func (r *rank) event(e engine.Event) {
+	a := r.byID[e.ID]
+	if a == nil {
+		return // it was let go, and the engine does not know yet
+	}
+	book := r.worker.book
+	switch e.Kind {
+	case engine.Scheduled:
+		a.scheduled, a.cached = e.At, e.Cached
+		book.scheduled(r, a)
+	case engine.FirstToken, engine.Token:
+		if a.made++; a.made == 1 {
+			a.firstAt, a.lastAt = e.At, e.At
+			book.firstToken(r, a)
+		} else {
+			book.token(r, e.At-a.lastAt)
+			a.lastAt = e.At
+		}
+		if a.held++; a.made == 1 || a.held >= r.worker.pool.interval {
+			r.push(a)
+		}
+	case engine.Retracted:
+		book.retracted(r, a)
+	case engine.Finished:
+		a.out = e.At
+		if a.held > 0 {
+			r.push(a)
+		}
+		book.finished(r, a)
+		if a.phase == prefilling {
+			r.transfer(a)
+		}
+		r.add(delivery{a: a, kind: deliverEnd})
+	case engine.Rejected:
+		a.out = e.At
+		book.failed(r, a)
+		r.add(delivery{a: a, kind: deliverReject})
+	}
+}
+
+func (r *rank) push(a *attempt) {
+	r.add(delivery{a: a, n: a.held})
+	a.held = 0
+}
+
+func (r *rank) add(d delivery) {
+	i := d.a.r.f.number
+	r.batches[i] = append(r.batches[i], d)
+}
+
+// transfer sends a prompt's KV cache to where it is decoded; the pages are
+// held meanwhile. A worker's transfers share its link, one after the other.
+func (r *rank) transfer(a *attempt) {
+	w, q := r.w, a.r
+	now := w.clock.now
+	p := r.engine.Params()
+	d := time.Duration(float64(p.TransferTime(a.isl)) * max(r.worker.fault.transfer, 1e-3))
+	begin := max(now, r.linkFree)
+	r.linkFree = begin + d
+	r.sendingKV++
+	w.clock.at(r.linkFree, func(now time.Duration) {
+		r.sendingKV--
+		if r.worker.dead {
+			return
+		}
+		r.engine.Release(now, a.id)
+		w.rearm(r)
+		r.worker.book.transferred(r, a, begin-a.out, now-a.out)
+		w.transferred(q)
+	})
+}
+
+// deliver brings a step's results to the frontend.
+func (w *World) deliver(batch []delivery, now time.Duration) {
+	for _, d := range batch {
+		switch d.kind {
+		case deliverTokens:
+			w.tokens(d.a, d.n, now)
+		case deliverEnd:
+			w.finish(d.a, now)
+		case deliverReject:
+			if !d.a.over {
+				w.fail(d.a.r, "validation")
+			}
+		}
+	}
+	w.outputs.book()
+	clear(batch)
+	w.batches = append(w.batches, batch[:0])
+}
+
+func (w *World) spareBatch() []delivery {
+	if n := len(w.batches) - 1; n >= 0 {
+		b := w.batches[n]
+		w.batches = w.batches[:n]
+		return b
+	}
+	return nil
+}
