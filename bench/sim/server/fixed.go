@@ -124,7 +124,7 @@ func (f *Fixed) answers(endpoint string) http.HandlerFunc {
 		begin := func() { f.driver.post(func() { heap.Push(f.sched, job) }) }
 		out := writer{
 			late: &f.late, start: f.driver.start, w: w, rc: http.NewResponseController(w), ask: &a, st: st,
-			chat: endpoint == "chat_completions", prompt: n, id: rec.ID,
+			chat: endpoint == "chat_completions", prompt: n, id: rec.ID, http11: r.ProtoAtLeast(1, 1),
 			stamped: func(n int, at time.Time) {
 				f.mu.Lock()
 				defer f.mu.Unlock()
