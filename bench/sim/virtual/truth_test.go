@@ -1,13 +1,18 @@
 package virtual
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
+	"sort"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"dynascope/bench/sim/scenario"
+	"dynascope/bench/sim/world"
 	"dynascope/sources"
 	"dynascope/sources/catalog"
 	"dynascope/sources/feed"
@@ -49,12 +54,27 @@ func (r *ended) booked() (out []observed) {
 
 // shown is what the screens show of one latency at one moment.
 type shown struct {
-	at     float64
+	at     time.Time
 	bounds [len(quantiles)]sources.Bounds
-	from   map[string][2]float64 // frontend → its first and last good scrape in the window
+	expr   string
+	seen   map[string][2]float64 // frontend → its first and last good scrape in the window
 }
 
 var quantiles = [...]float64{0.5, 0.95, 0.99}
+
+const (
+	truthInterval = 5 * time.Second
+	truthWindow   = time.Minute
+	truthEvery    = 15 * time.Second
+	truthUntil    = 10 * time.Minute
+	// cappedShare is how many of the bounds may miss for one reason: PromQL's
+	// increase() scales what it saw between the scrapes up to the window, but
+	// not past a counter's zero, and that it decides for each bucket by itself.
+	// So a bucket that has only begun to fill counts for up to one scrape
+	// interval too little beside its neighbours. delta() has no such rule, and
+	// none of its bounds may miss.
+	cappedShare = 0.005
+)
 
 // The bounds that the screens show of TTFT and ITL contain the true quantile, at
 // every look at every shipped scenario. The truth is cut where the scrapes cut
@@ -62,125 +82,157 @@ var quantiles = [...]float64{0.5, 0.95, 0.99}
 func TestBoundsHoldTheTruth(t *testing.T) {
 	names := scenario.Names()
 	if testing.Short() {
-		names = []string{"healthy", "disaggregated-imbalance", "errors-and-cancellations", "several-models"}
+		names = []string{"disaggregated-imbalance", "errors-and-cancellations", "event-loop-delay", "several-models"}
 	}
-	checks := 0
-	for _, name := range names {
-		t.Run(name, func(t *testing.T) {
-			checks += boundsHold(t, name)
-		})
+	var checks, capped atomic.Int64
+	t.Run("scenario", func(t *testing.T) {
+		for _, name := range names {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				n, missed := boundsHold(t, name)
+				checks.Add(int64(n))
+				capped.Add(int64(missed))
+			})
+		}
+	})
+	t.Logf("%d bounds compared with the truth, %d missed it for increase()'s rule about zero", checks.Load(), capped.Load())
+	if n := cappedShare * float64(checks.Load()); float64(capped.Load()) > n {
+		t.Errorf("more than %.0f are too many", n)
 	}
-	t.Logf("%d bounds compared with the truth", checks)
 }
 
-const (
-	truthInterval = 5 * time.Second
-	truthWindow   = 60 * time.Second
-	truthEvery    = 15 * time.Second
-	truthUntil    = 10 * time.Minute
-)
-
-func boundsHold(t *testing.T, name string) (checks int) {
+func boundsHold(t *testing.T, name string) (checks, capped int) {
 	b := open(t, name)
 	needs := []sources.Need{
 		{Key: "frontend.ttft", Form: sources.FormBuckets},
 		{Key: "frontend.itl", Form: sources.FormBuckets},
 	}
-	f := feed.New(b.store, catalog.Default())
-	all := map[string][]shown{}
-	good := map[string][]float64{} // frontend → its good scrapes
-	instances := map[string]string{}
-	for _, e := range b.world.Endpoints() {
-		if e.Role == "frontend" {
-			instances[fmt.Sprintf("%s:%d", e.Name, port[e.Role])] = e.Name
+	all := b.look(needs)
+	truth := map[string]map[string][]observed{needs[0].Key: {}, needs[1].Key: {}}
+	for _, r := range b.truth() {
+		if r.Stream && r.Tokens > 0 {
+			truth[needs[0].Key][r.Frontend] = append(truth[needs[0].Key][r.Frontend], observed{r.First, r.TTFT})
+		}
+		truth[needs[1].Key][r.Frontend] = append(truth[needs[1].Key][r.Frontend], r.booked()...)
+	}
+	for _, n := range needs {
+		for _, os := range truth[n.Key] {
+			slices.SortFunc(os, func(a, b observed) int { return cmp.Compare(a.at, b.at) })
+		}
+		for _, x := range all[n] {
+			vs := x.among(truth[n.Key])
+			for i, q := range quantiles {
+				checks++
+				miss := outside(x.bounds[i], vs, q)
+				if miss == "" {
+					continue
+				}
+				what := fmt.Sprintf("%s p%v at %v: %s", n.Key, 100*q, x.at.Sub(epoch), miss)
+				if again, ok := b.uncapped(x).Quantile(q); ok && outside(again, vs, q) == "" {
+					capped++
+					t.Log(what)
+				} else {
+					t.Error(what)
+				}
+			}
 		}
 	}
-	_, err := Run(t.Context(), b.world, b.store, Options{
+	t.Logf("%d looks at TTFT, %d at ITL", len(all[needs[0]]), len(all[needs[1]]))
+	if len(all[needs[0]]) == 0 && !b.world.Plain() {
+		t.Error("nothing was shown")
+	}
+	return checks, capped
+}
+
+// look runs the scenario and asks the feed as the screens do.
+func (b *bed) look(needs []sources.Need) map[sources.Need][]shown {
+	b.Helper()
+	f, all := feed.New(b.store, catalog.Default()), map[sources.Need][]shown{}
+	frontends := map[string]string{} // by instance
+	for _, e := range b.world.Endpoints() {
+		if e.Role == world.RoleFrontend {
+			frontends[fmt.Sprintf("%s:%d", e.Name, port[e.Role])] = e.Name
+		}
+	}
+	good := map[string][]time.Time{} // a frontend's good scrapes
+	b.run(Options{
 		Interval: truthInterval, Until: min(truthUntil, b.world.Scenario().Duration),
 		OnScrape: func(at time.Time) error {
-			now := at.Sub(epoch).Seconds()
 			for _, x := range b.store.Targets() {
-				if who := instances[x.Instance]; who != "" && x.LastGood.Equal(at) {
-					good[who] = append(good[who], now)
+				if who := frontends[x.Instance]; who != "" && x.LastGood.Equal(at) {
+					good[who] = append(good[who], at)
 				}
 			}
 			if at.Sub(epoch)%truthEvery != 0 || at.Equal(epoch) {
 				return nil
 			}
-			snap := f.Tick(t.Context(), feed.Ask{Needs: needs, At: at, Window: truthWindow})
+			snap := f.Tick(b.Context(), feed.Ask{Needs: needs, At: at, Window: truthWindow})
 			for _, n := range needs {
 				fig := snap.Figure(n)
 				bs, ok := fig.Buckets()
 				if !fig.Live() || !ok {
 					continue
 				}
-				x := shown{at: now, from: map[string][2]float64{}}
+				x := shown{at: at, expr: fig.Expr, seen: map[string][2]float64{}}
 				for i, q := range quantiles {
 					x.bounds[i], _ = bs.Quantile(q)
 				}
 				for who, times := range good {
-					for _, g := range times {
-						if g <= now-fig.Window.Seconds() {
-							continue
-						}
-						if _, ok := x.from[who]; !ok {
-							x.from[who] = [2]float64{g, g}
-						}
-						x.from[who] = [2]float64{x.from[who][0], g}
+					begin := at.Add(-fig.Window)
+					i := slices.IndexFunc(times, begin.Before)
+					if i >= 0 {
+						x.seen[who] = [2]float64{times[i].Sub(epoch).Seconds(), times[len(times)-1].Sub(epoch).Seconds()}
 					}
 				}
-				all[n.Key] = append(all[n.Key], x)
+				all[n] = append(all[n], x)
 			}
 			return nil
 		},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	truth := map[string]map[string][]observed{"frontend.ttft": {}, "frontend.itl": {}}
-	for _, r := range b.truth() {
-		if r.Stream && r.Tokens > 0 {
-			truth["frontend.ttft"][r.Frontend] = append(truth["frontend.ttft"][r.Frontend], observed{r.First, r.TTFT})
-		}
-		truth["frontend.itl"][r.Frontend] = append(truth["frontend.itl"][r.Frontend], r.booked()...)
-	}
-	for _, n := range needs {
-		for _, x := range all[n.Key] {
-			var vs []float64
-			for who, os := range truth[n.Key] {
-				for _, o := range os {
-					if o.at > x.from[who][0] && o.at <= x.from[who][1] {
-						vs = append(vs, o.v)
-					}
-				}
-			}
-			slices.Sort(vs)
-			for i, q := range quantiles {
-				checks++
-				if msg := outside(x.bounds[i], vs, q); msg != "" {
-					t.Errorf("%s p%v at %v s: %s", n.Key, 100*q, x.at, msg)
-				}
-			}
-		}
-	}
-	t.Logf("%d looks at TTFT, %d at ITL", len(all["frontend.ttft"]), len(all["frontend.itl"]))
-	if len(all["frontend.ttft"]) == 0 && !b.world.Plain() {
-		t.Error("nothing was shown")
-	}
-	return checks
+	return all
 }
 
-// outside says how bounds miss the quantile of a sorted sample, one rank of
-// slack given.
+var increase = regexp.MustCompile(`increase\(([^\[]*\[\w+\])\)`)
+
+// uncapped asks the same with delta(), where no counter fell.
+func (b *bed) uncapped(x shown) sources.Buckets {
+	b.Helper()
+	got, err := b.store.Instant(b.Context(), increase.ReplaceAllString(x.expr, "(increase($1) > delta($1) or delta($1))"), x.at)
+	if err != nil {
+		b.Fatal(err)
+	}
+	bs, _ := sources.BucketsOf(got)
+	return bs
+}
+
+// among are the values of what was observed between the scrapes.
+func (x *shown) among(all map[string][]observed) (vs []float64) {
+	for who, os := range all {
+		cut := func(at float64) int {
+			return sort.Search(len(os), func(i int) bool { return os[i].at > at })
+		}
+		for _, o := range os[cut(x.seen[who][0]):cut(x.seen[who][1])] {
+			vs = append(vs, o.v)
+		}
+	}
+	return vs
+}
+
+// outside says how bounds miss the quantile of a sample, one rank of slack
+// given; empty when they do not.
 func outside(b sources.Bounds, vs []float64, q float64) string {
-	if len(vs) == 0 {
-		return fmt.Sprintf("%v–%v of %v where nothing was", b.Lo, b.Hi, b.N)
+	const edge = 1e-9 // the log's rounding
+	below, within := 0, 0
+	for _, v := range vs {
+		if v <= b.Lo-edge {
+			below++
+		} else if v <= b.Hi+edge {
+			within++
+		}
 	}
 	rank := max(int(math.Ceil(q*float64(len(vs))-1e-9)), 1)
-	low, high := vs[max(rank-2, 0)], vs[min(rank, len(vs)-1)]
-	const edge = 1e-9 // the log's rounding
-	if high > b.Lo-edge && low <= b.Hi+edge {
+	if len(vs) > 0 && below < min(rank+1, len(vs)) && below+within >= max(rank-1, 1) {
 		return ""
 	}
-	return fmt.Sprintf("%v–%v of %.1f, in truth %v (%v–%v) of %d", b.Lo, b.Hi, b.N, vs[rank-1], low, high, len(vs))
+	return fmt.Sprintf("%v–%v of %.1f; in truth it is number %d of %d, of which %d are below and %d within", b.Lo, b.Hi, b.N, rank, len(vs), below, within)
 }

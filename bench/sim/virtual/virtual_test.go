@@ -75,7 +75,7 @@ type ended struct {
 // truth lets what is under way end, and reads the log.
 func (b *bed) truth() (out []ended) {
 	b.Helper()
-	b.world.Advance(b.world.Now() + 10*time.Minute)
+	b.world.Advance(b.world.Now() + 4*time.Minute)
 	if err := b.world.Flush(); err != nil {
 		b.Fatal(err)
 	}
@@ -94,12 +94,13 @@ func (b *bed) truth() (out []ended) {
 	}
 }
 
-// everything is all samples as text; a gap is a stale marker.
-func everything(t *testing.T, s *embedded.Store, to time.Duration) string {
+// everything is all samples as text, in steps of the interval; a gap is a stale
+// marker.
+func everything(t *testing.T, s *embedded.Store, o Options) string {
 	t.Helper()
 	// Without the name, series of two families would be one.
 	got, err := s.Range(t.Context(), `label_replace({job="dynascope"}, "name", "$1", "__name__", "(.+)")`,
-		sources.Span{From: epoch, To: epoch.Add(to), Step: time.Second})
+		sources.Span{From: epoch, To: epoch.Add(o.Until), Step: o.Interval})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,8 +115,8 @@ func everything(t *testing.T, s *embedded.Store, to time.Duration) string {
 // Two runs of one seed give the same samples, however the targets are phased.
 func TestRunsRepeat(t *testing.T) {
 	for _, o := range []Options{
-		{Interval: 2 * time.Second, Until: 130 * time.Second},
-		{Interval: 2 * time.Second, Until: 130 * time.Second, Jitter: true, Seed: 7},
+		{Interval: 2 * time.Second, Until: 80 * time.Second},
+		{Interval: 2 * time.Second, Until: 80 * time.Second, Jitter: true, Seed: 7},
 	} {
 		var got [2]string
 		for i := range got {
@@ -123,7 +124,7 @@ func TestRunsRepeat(t *testing.T) {
 			if n := len(b.run(o)); n != len(b.world.Endpoints()) {
 				t.Errorf("%d instances of %d endpoints", n, len(b.world.Endpoints()))
 			}
-			got[i] = everything(t, b.store, o.Until)
+			got[i] = everything(t, b.store, o)
 		}
 		if got[0] != got[1] {
 			t.Errorf("jitter %v: two runs differ", o.Jitter)
