@@ -54,13 +54,16 @@ func (d *driver) run(ctx context.Context) {
 		if ok {
 			sleep = min(sleep, time.Until(d.start.Add(next)))
 		}
-		if sleep <= 0 {
+		if sleep < napBelow || sleep <= 0 {
 			if ctx.Err() != nil {
 				return
 			}
+			if sleep > 0 {
+				nap(sleep)
+			}
 			continue
 		}
-		timer.Reset(sleep)
+		timer.Reset(sleep - napBelow)
 		select {
 		case <-ctx.Done():
 			return

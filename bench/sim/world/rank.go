@@ -117,8 +117,7 @@ func (r *rank) run(now time.Duration) {
 		out := r.batches[i]
 		r.batches[i] = w.spareBatch()
 		at := max(now+w.answerTime(w.frontends[i], r.worker), r.after[i])
-		r.after[i] = at
-		w.clock.at(at, func(now time.Duration) { w.deliver(out, now) })
+		r.after[i] = w.ship(out, at)
 	}
 	r.w.rearm(r)
 }
@@ -210,7 +209,32 @@ func (r *rank) transfer(a *attempt) {
 	})
 }
 
-// deliver brings a step's results to the frontend.
+// shipGroup is how many of a step's results the frontend handles at one
+// instant. It handles one after the other; an event for each would cost more
+// than it shows.
+const shipGroup = 8
+
+// ship delivers a step's results from a time on, and returns when the last of
+// them arrive.
+func (w *World) ship(batch []delivery, at time.Duration) (last time.Duration) {
+	pause := shipGroup * w.sc.Deployment.Frontends.Postprocess
+	sent := 0
+	e := &event{pos: -1}
+	e.fn = func(now time.Duration) {
+		n := min(sent+shipGroup, len(batch))
+		w.deliver(batch[sent:n], now)
+		if sent = n; n < len(batch) {
+			w.clock.set(e, now+pause)
+			return
+		}
+		clear(batch)
+		w.batches = append(w.batches, batch[:0])
+	}
+	w.clock.set(e, at)
+	return at + pause*time.Duration((len(batch)-1)/shipGroup)
+}
+
+// deliver brings results to the frontend.
 func (w *World) deliver(batch []delivery, now time.Duration) {
 	for _, d := range batch {
 		switch d.kind {
@@ -225,8 +249,6 @@ func (w *World) deliver(batch []delivery, now time.Duration) {
 		}
 	}
 	w.outputs.book()
-	clear(batch)
-	w.batches = append(w.batches, batch[:0])
 }
 
 func (w *World) spareBatch() []delivery {
