@@ -82,6 +82,13 @@ type part struct {
 	bare    bool   // counts observations: the factor does not apply
 	le      bool   // keeps the histogram edges apart
 	only    string // one edge: its le
+	// even: increase() scales what it saw between the scrapes up to the window,
+	// but not past a counter's zero, and decides that for each series by
+	// itself. Of the buckets of one histogram the one that has only begun to
+	// fill then counts too little beside its neighbours, enough to move a
+	// quantile into the next bucket. delta() has no such rule; where a counter
+	// fell, increase() is the larger of the two and right.
+	even bool
 }
 
 func (p part) operator() string {
@@ -152,7 +159,11 @@ func (v Variant) own(canonical string) (string, bool) {
 // instance first and its labels get their canonical names.
 func (b *builder) variant(v Variant, p part, named bool) string {
 	x := b.selector(v, p)
-	if p.over != "" {
+	switch {
+	case p.even:
+		over := x + "[" + b.window + "]"
+		x = "(increase(" + over + ") > delta(" + over + ") or delta(" + over + "))"
+	case p.over != "":
 		x = p.over + "(" + x + "[" + b.window + "])"
 	}
 	var ranks []string
@@ -251,17 +262,32 @@ func (v Variant) renames(by []string, wanted map[string]string) ([]renaming, err
 // would fall. The +Inf edge, which every histogram has, says how many
 // histograms contribute to a group.
 func (b *builder) buckets(m Metric) string {
-	p := part{suffix: "_bucket", over: "increase", le: true}
-	sum := b.gather(m, p)
+	p := part{suffix: "_bucket", over: "increase", le: true, even: true}
+	sum := b.evened(m, p)
+	p.even = false
 	if slices.Contains(b.by, "instance") {
 		return sum // one process, one layout
 	}
 	each, by := b.join(m, p)
 	p.only = "+Inf"
 	all, _ := b.join(m, p)
-	return fmt.Sprintf("%s and on (%s) (%s == on (%s) group_left () %s)",
+	return fmt.Sprintf("(%s) and on (%s) (%s == on (%s) group_left () %s)",
 		sum, strings.Join(append([]string{"le"}, by...), ", "),
 		aggregate("count", append([]string{"le"}, by...), each), strings.Join(by, ", "), aggregate("count", by, all))
+}
+
+// evened are the buckets in their true proportions, scaled to the number of
+// observations that increase() sees: delta() reaches further past the scrapes
+// of a short window. Without observations they stay as they are, zero.
+func (b *builder) evened(m Metric, p part) string {
+	_, by := b.join(m, p)
+	on := strings.Join(by, ", ")
+	whole := p
+	whole.only = "+Inf"
+	tall := aggregate("max", by, b.gather(m, whole))
+	whole.even = false
+	true0 := aggregate("max", by, b.gather(m, whole))
+	return fmt.Sprintf("%s * on (%s) group_left () (%s / (%s > 0) or on (%s) (%s == bool 0))", b.gather(m, p), on, true0, tall, on, tall)
 }
 
 func aggregate(op string, by []string, x string) string {
