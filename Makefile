@@ -65,6 +65,12 @@ e2e-dynamo: build ## a real Dynamo (both releases, from PyPI) under load
 bench: build ## first frame and key echo with every target black-holed
 	@DYNASCOPE_BIN=$(abspath $(BIN)) $(GO) test -tags e2e -run '^$$' -bench . -benchtime 10x ./cmd/dynascope/e2e/
 
+.PHONY: bench-sim
+bench-sim: ## the simulator: model, pages, an hour in virtual time, 1000 live streams and their lateness
+	@$(GO) test -run '^$$' -bench . -benchtime 3x ./bench/sim/engine ./bench/sim/page ./bench/sim/world
+	@GOMAXPROCS=1 $(GO) test -run '^$$' -bench VirtualHour -benchtime 1x ./sources/embedded
+	@$(GO) test -run '^$$' -bench Streams -benchtime 1x ./bench/sim/server
+
 .PHONY: dynamo
 dynamo: ## start a real Dynamo on this machine (no GPU): make dynamo RELEASE=1.6.1 SHAPE=agg; stop: make dynamo-stop
 	@python3 .ci/dynamo/testbed.py install --release $(or $(RELEASE),1.6.1)
