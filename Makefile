@@ -39,13 +39,13 @@ demo: build ## the console on the simulated deployment, nothing else needed
 
 .PHONY: test
 test: ## unit tests of every package
-	@$(GO) test ./...
+	@$(GO) test -timeout 20m ./...
 
 .PHONY: check
-check: ## formatting, vet, and the unit tests under the race detector
+check: ## formatting, vet, and the unit tests under the race detector (the long ones shortened)
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt-clean:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	@$(GO) vet ./...
-	@$(GO) test -race ./...
+	@$(GO) test -race -short -timeout 20m ./...
 
 .PHONY: golden
 golden: ## rewrite the golden pictures; then look at the diff
