@@ -23,8 +23,6 @@ type binding struct {
 // documents use them.
 const (
 	actScreen   = "screen"
-	actNextTab  = "next-screen"
-	actPrevTab  = "previous-screen"
 	actPause    = "pause"
 	actEarlier  = "step-back"
 	actLater    = "step-forward"

@@ -76,10 +76,6 @@ func (m *Model) key(msg tea.KeyPressMsg) tea.Cmd {
 // do runs an action by name; keys and the palette both come here.
 func (m *Model) do(action string) tea.Cmd {
 	switch action {
-	case actNextTab:
-		return m.show((m.active + 1) % max(len(m.Panes), 1))
-	case actPrevTab:
-		return m.show((m.active + len(m.Panes) - 1) % max(len(m.Panes), 1))
 	case actQuit:
 		return tea.Quit
 	case actSuspend:
