@@ -19,5 +19,7 @@
 //     (interval.go);
 //   - a full disk costs history, not the process (disk.go);
 //   - a target can be fed by hand at given times instead of being scraped, with
-//     the same samples coming of it (push.go, intake.go).
+//     the same samples coming of it (push.go, intake.go);
+//   - a page can come from a function of this process, such as a sampler of the
+//     GPU driver, as if it were scraped (local.go).
 package embedded

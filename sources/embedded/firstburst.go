@@ -67,7 +67,7 @@ type scrapeAppender struct {
 	storage.AppenderV2
 	s     *Store
 	t     *target
-	loop  *scrape.Target // nil: the probe, or a target that is fed by hand
+	loop  *scrape.Target // nil: the probe, a local page, or a target that is fed by hand
 	meta  typeOf
 	cause func() error // why the scrape failed; may be asked once up was reported
 
@@ -111,6 +111,10 @@ func (a *scrapeAppender) Append(ref storage.SeriesRef, ls labels.Labels, st, t i
 	opts.MetricFamilyName = ""
 	if a.s.fullDisk.Load() {
 		opts.RejectOutOfOrder = true // late samples go to disk in the middle of a commit
+	}
+	if own && a.t.quiet {
+		a.result.report(name, t, v, nil)
+		return 0, nil
 	}
 	if (ref == 0 || a.failed) && !own && h == nil && fh == nil && !value.IsStaleNaN(v) {
 		a.appeared(ls, t, v)
@@ -229,7 +233,7 @@ func (a *scrapeAppender) Commit() error {
 	t := a.t
 	t.writing.Lock()
 	defer t.writing.Unlock()
-	if t.removed || a.loop == nil && !t.fed && t.scraped() {
+	if t.removed || a.loop == nil && !t.fed && t.local == nil && t.scraped() {
 		return a.AppenderV2.Rollback()
 	}
 	if err := a.AppenderV2.Commit(); err != nil {
@@ -242,7 +246,7 @@ func (a *scrapeAppender) Commit() error {
 	a.s.noteWrite(a.result.refused)
 	wait, answered := a.s.conns.take(t.addr)
 	err := a.cause()
-	if t.fed && err == nil {
+	if (t.fed || t.local != nil) && err == nil {
 		wait, answered = a.result.took, true
 	}
 	if !answered && errors.Is(err, context.DeadlineExceeded) {

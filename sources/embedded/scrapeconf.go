@@ -181,7 +181,7 @@ func (s *Store) plan() (confs []*config.ScrapeConfig, sets map[string][]*targetg
 		confs = append(confs, p.conf)
 	}
 	for _, t := range s.targets {
-		if t.fed {
+		if t.fed || t.local != nil {
 			continue
 		}
 		groups := sets[t.pool.name]

@@ -61,7 +61,9 @@ type target struct {
 	pool     *pool
 	labels   labels.Labels // on every series: job, instance, spec.Labels
 	base     time.Duration
-	fed      bool // by hand, see Push: no scrape loop, no probe
+	fed      bool   // by hand, see Push: no scrape loop, no probe
+	local    *Local // its page is made here: no scrape loop, no probe
+	quiet    bool   // local, and joined to another target's instance
 
 	// Guarded by Store.mu.
 	interval time.Duration   // in force
@@ -116,6 +118,9 @@ func (s *Store) register(spec TargetSpec, fed bool) (*target, error) {
 		if t.fed != fed {
 			return nil, fmt.Errorf("add target %s: a store is fed by hand or scrapes, not both", shown(u))
 		}
+		if t.quiet {
+			continue
+		}
 		if *t.url == *u {
 			return nil, fmt.Errorf("add target %s: it is already scraped as %s", shown(u), t.instance)
 		}
@@ -123,7 +128,7 @@ func (s *Store) register(spec TargetSpec, fed bool) (*target, error) {
 			instance = u.Host + u.Path
 		}
 	}
-	if slices.ContainsFunc(s.targets, func(t *target) bool { return t.instance == instance }) {
+	if slices.ContainsFunc(s.targets, func(t *target) bool { return !t.quiet && t.instance == instance }) {
 		return nil, fmt.Errorf("add target %s: %s is already scraped, over another scheme or with other parameters", shown(u), instance)
 	}
 	p, err := s.poolFor(spec, u)
@@ -139,44 +144,68 @@ func (s *Store) register(spec TargetSpec, fed bool) (*target, error) {
 			Insecure: u.Scheme == "https" && spec.InsecureTLS,
 		},
 	}
-	lb := labels.NewBuilder(labels.EmptyLabels())
-	for n, v := range spec.Labels {
-		lb.Set(n, v)
-	}
-	t.labels = lb.Set(model.JobLabel, job).Set(model.InstanceLabel, instance).Labels()
-
-	p.users++
-	s.targets = append(s.targets, t)
-	s.byID[t.id] = t
-	s.noteSlowest(s.since(fed))
+	t.labels = seriesLabels(spec.Labels, job, instance)
+	s.list(t)
 	if !fed {
 		s.conns.allow(t.addr)
 	}
 	return t, nil
 }
 
-// Remove ends a target: its series end now, a scrape under way is cut off.
-func (s *Store) Remove(instance string) error {
-	s.mu.Lock()
-	i := slices.IndexFunc(s.targets, func(t *target) bool { return t.instance == instance })
-	if i < 0 {
-		s.mu.Unlock()
-		return fmt.Errorf("remove target %s: no such target", oneLine(instance))
-	}
+// list takes a target in; s.mu is held.
+func (s *Store) list(t *target) {
+	t.pool.users++
+	s.targets = append(s.targets, t)
+	s.byID[t.id] = t
+	s.noteSlowest(s.since(t.fed))
+}
+
+// unlist takes the target at index i out; s.mu is held.
+func (s *Store) unlist(i int) {
 	t := s.targets[i]
 	s.targets = slices.Delete(s.targets, i, i+1)
 	delete(s.byID, t.id)
 	t.pool.users--
 	s.noteSlowest(s.since(t.fed))
-	s.mu.Unlock()
+}
 
-	s.conns.forbid(t.addr)
-	t.writing.Lock()
-	t.removed = true
-	s.endSeries(t.instance, s.now().UnixMilli(), true)
-	t.writing.Unlock()
+// Remove ends a target and the quiet local pages that are joined to it: their
+// series end now, a scrape under way is cut off.
+func (s *Store) Remove(instance string) error {
+	var gone []*target
+	s.mu.Lock()
+	for i := 0; i < len(s.targets); {
+		if t := s.targets[i]; t.instance == instance {
+			gone = append(gone, t)
+			s.unlist(i)
+			continue
+		}
+		i++
+	}
+	s.mu.Unlock()
+	if len(gone) == 0 {
+		return fmt.Errorf("remove target %s: no such target", oneLine(instance))
+	}
+	for _, t := range gone {
+		s.end(t)
+	}
 	s.wake()
 	return nil
+}
+
+// end lets no more samples of an unlisted target in and ends its series.
+func (s *Store) end(t *target) {
+	if t.local != nil {
+		t.local.end()
+	} else {
+		s.conns.forbid(t.addr)
+	}
+	t.writing.Lock()
+	defer t.writing.Unlock()
+	t.removed = true
+	if !t.quiet {
+		s.endSeries(t.instance, s.now().UnixMilli(), true)
+	}
 }
 
 // Targets is what is scraped, in the order added.
@@ -185,6 +214,9 @@ func (s *Store) Targets() []sources.Target {
 	defer s.mu.Unlock()
 	out := make([]sources.Target, 0, len(s.targets))
 	for _, t := range s.targets {
+		if t.quiet {
+			continue
+		}
 		t.mu.Lock()
 		st := t.status
 		t.mu.Unlock()
@@ -275,15 +307,23 @@ func parseTarget(spec *TargetSpec) (*url.URL, error) {
 		path = "/metrics"
 	}
 	spec.URL = ""
-	fill(&spec.Interval, time.Second)
-	fill(&spec.BodyLimit, 8<<20)
-	fill(&spec.SampleLimit, 20_000)
-	fill(&spec.LabelLimit, 40)
-	spec.Interval = spec.Interval.Round(time.Millisecond) // as fine as the manager's labels
-	if spec.Interval < 10*time.Millisecond {
-		return bad(fmt.Sprintf("an interval of %v is too short", spec.Interval))
+	if err := spec.fill(); err != nil {
+		return bad(err.Error())
 	}
 	return &url.URL{Scheme: u.Scheme, Host: net.JoinHostPort(host, port), Path: path, RawQuery: query.Encode()}, nil
+}
+
+// fill puts the defaults of what is scraped how often and how much.
+func (sp *TargetSpec) fill() error {
+	fill(&sp.Interval, time.Second)
+	fill(&sp.BodyLimit, 8<<20)
+	fill(&sp.SampleLimit, 20_000)
+	fill(&sp.LabelLimit, 40)
+	sp.Interval = sp.Interval.Round(time.Millisecond) // as fine as the manager's labels
+	if sp.Interval < 10*time.Millisecond {
+		return fmt.Errorf("an interval of %v is too short", sp.Interval)
+	}
+	return nil
 }
 
 func fill[T int | int64 | time.Duration](v *T, def T) {
