@@ -13,7 +13,8 @@
 //
 // An engine is driven from outside:
 //
-//	e := engine.New(engine.Qwen3_32B_H200(4))
+//	p, err := engine.Qwen3_32B_H200(4)
+//	e := engine.New(p)
 //	e.Submit(0, engine.Request{ID: 1, ISL: 3000, OSL: 200})
 //	for at, ok := e.Next(); ok; at, ok = e.Next() {
 //		e.Step(at, func(ev engine.Event) { … })

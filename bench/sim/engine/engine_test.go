@@ -308,11 +308,25 @@ func TestRoles(t *testing.T) {
 	})
 }
 
+// qwen3 are the fitted parameters.
+func qwen3(tp int) Params {
+	p, err := Qwen3_32B_H200(tp)
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
 func TestValidate(t *testing.T) {
 	for _, tp := range []int{1, 2, 4, 8} {
-		p := Qwen3_32B_H200(tp)
+		p := qwen3(tp)
 		if err := p.Validate(); err != nil {
 			t.Errorf("TP %d: %v", tp, err)
+		}
+	}
+	for _, tp := range []int{-1, 0, 3, 16} {
+		if _, err := Qwen3_32B_H200(tp); err == nil {
+			t.Errorf("TP %d: no error, and nothing was measured", tp)
 		}
 	}
 	for name, change := range map[string]func(*Params){

@@ -61,7 +61,7 @@ func estimates(t *testing.T) []estimate {
 // request when the last ended, chunks of the row's size, decode riding along.
 func (r estimate) simulate(t *testing.T) (ttft, itl float64) {
 	t.Helper()
-	p := Qwen3_32B_H200(r.tp)
+	p := qwen3(r.tp)
 	p.MaxRunning = r.batch
 	// The rows ask for times even where the batch would not fit into memory.
 	p.KVPages = max(p.KVPages, 2*r.batch*(r.isl+r.osl)/p.PageSize+r.batch)

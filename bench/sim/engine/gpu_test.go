@@ -9,7 +9,7 @@ import (
 func near(a, b, tolerance float64) bool { return math.Abs(a-b) <= tolerance }
 
 func TestGPUFollowsTheWork(t *testing.T) {
-	p := Qwen3_32B_H200(4)
+	p := qwen3(4)
 	e := New(p)
 	if g := e.GPU(10 * time.Second); g != (GPU{Watts: p.GPU.IdleWatts}) {
 		t.Errorf("idle: %+v", g)
@@ -52,7 +52,7 @@ func TestGPUFollowsTheWork(t *testing.T) {
 }
 
 func TestGPUOfAFrozenEngineGoesIdle(t *testing.T) {
-	p := Qwen3_32B_H200(4)
+	p := qwen3(4)
 	e := New(p)
 	e.Submit(0, Request{ID: 1, ISL: 500, OSL: 1000})
 	for at, _ := e.Next(); at < 2*time.Second; at, _ = e.Next() {
@@ -65,7 +65,7 @@ func TestGPUOfAFrozenEngineGoesIdle(t *testing.T) {
 }
 
 func TestGPUDuringAStepOfSeconds(t *testing.T) {
-	p := Qwen3_32B_H200(4)
+	p := qwen3(4)
 	p.Slow = 500
 	e := New(p)
 	e.Submit(0, Request{ID: 1, ISL: 500, OSL: 3})

@@ -3,18 +3,20 @@ package engine
 import "fmt"
 
 // Qwen3_32B_H200 returns an SGLang engine that serves Qwen3-32B in bfloat16 on
-// tp H200 SXM GPUs: 1, 2, 4 or 8. It panics on any other number.
+// tp H200 SXM GPUs. Any number but 1, 2, 4 and 8 is an error: nothing was
+// measured there, and beyond 8 the collectives leave the host, whose links are
+// in no constant of the fit.
 //
 // Step times are fitted to AI Configurator's measured kernels (SGLang 0.5.14;
 // testdata/README.md). One set of values holds for all four TP; fit_test.go
 // compares. Limits and the pool's size follow SGLang's defaults and the
 // arithmetic of the model, GPU values the data sheet and the model's shape;
 // power is an assumption, for the data has none.
-func Qwen3_32B_H200(tp int) Params {
+func Qwen3_32B_H200(tp int) (Params, error) {
 	switch tp {
 	case 1, 2, 4, 8:
 	default:
-		panic(fmt.Sprintf("engine: Qwen3-32B on H200 is fitted for TP 1, 2, 4 and 8, not %d", tp))
+		return Params{}, fmt.Errorf("engine parameters: Qwen3-32B on H200 is fitted for TP 1, 2, 4 and 8, not %d", tp)
 	}
 	const (
 		weights  = 65.5e9               // bytes: 32.8e9 parameters of 2 bytes
@@ -55,5 +57,5 @@ func Qwen3_32B_H200(tp int) Params {
 			IdleWatts:            115, MaxWatts: 700,
 			SMShare: 0.35, TensorShare: 1, MemoryShare: 0.30,
 		},
-	}
+	}, nil
 }

@@ -7,7 +7,7 @@ import (
 
 // busy returns an engine with n requests in decode that do not end soon.
 func busy(n int) *Engine {
-	p := Qwen3_32B_H200(8)
+	p := qwen3(8)
 	p.MaxRunning = n
 	p.NewTokenRatio, p.NewTokenRatioMin = 0, 0
 	p.KVPages = 1 << 30
@@ -35,7 +35,7 @@ func BenchmarkDecodeStep256(b *testing.B) {
 }
 
 func BenchmarkPrefill8000(b *testing.B) {
-	p := Qwen3_32B_H200(8)
+	p := qwen3(8)
 	e := New(p)
 	id := uint64(0)
 	b.ReportAllocs()

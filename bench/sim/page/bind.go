@@ -18,7 +18,18 @@ type source struct {
 	style    style
 	rename   func(string) string // nil keeps the names
 	fixed    map[string]string
-	digits   func(family string) int // nil is the shortest text
+	digits   func(family string) int  // nil is the shortest text
+	only     func(family string) bool // nil is all of the table
+	edges    map[string][]float64     // of families whose edges are not the table's
+}
+
+// rows are those of the table that the page has.
+func (s source) rows(yield func(row) bool) {
+	for _, r := range tables()[s.table] {
+		if r.in(s.gen, s.features) && (s.only == nil || s.only(r.family)) && !yield(r) {
+			return
+		}
+	}
 }
 
 // with is the same table under further fixed labels: a DP rank's part of it.
@@ -32,12 +43,10 @@ func (s source) with(fixed map[string]string) source {
 // declare puts the families on the page in the order of the table, with the
 // series that are there from the start.
 func (s source) declare() source {
-	for _, r := range tables()[s.table] {
-		if r.in(s.gen, s.features) {
-			v := s.vec(r)
-			if r.event == "" {
-				start(v, r, nil)
-			}
+	for r := range s.rows {
+		v := s.vec(r)
+		if r.event == "" {
+			start(v, r, nil)
 		}
 	}
 	return s
@@ -45,8 +54,8 @@ func (s source) declare() source {
 
 // happen starts the series that come with an event, $name replaced by vars.
 func (s source) happen(event string, vars map[string]string) {
-	for _, r := range tables()[s.table] {
-		if r.event == event && r.in(s.gen, s.features) {
+	for r := range s.rows {
+		if r.event == event {
 			start(s.vec(r), r, vars)
 		}
 	}
@@ -111,13 +120,16 @@ func (s source) newFamily(name string, r row, labels []string) *family {
 		vecs: map[string]*vec{},
 		head: "# HELP " + name + " " + helpEscaper.Replace(r.help) + "\n# TYPE " + name + " " + r.typ + "\n",
 	}
+	if edges, ok := s.edges[r.family]; ok {
+		f.edges = edges
+	}
 	if s.style != exporter {
 		slices.Sort(f.labels)
 	}
 	if s.digits != nil {
 		f.digits = s.digits(name)
 	}
-	for _, e := range r.edges {
+	for _, e := range f.edges {
 		f.edgeText = append(f.edgeText, `le="`+string(s.style.number(nil, e, -1))+`"`)
 	}
 	if r.typ == "histogram" {
@@ -136,10 +148,8 @@ func (s source) newFamily(name string, r row, labels []string) *family {
 // and stays empty, swallowing what it is told, where it has none.
 func (s source) bind(handles any) {
 	rows := map[string]row{}
-	for _, r := range tables()[s.table] {
-		if r.in(s.gen, s.features) {
-			rows[r.family] = r
-		}
+	for r := range s.rows {
+		rows[r.family] = r
 	}
 	target := reflect.ValueOf(handles).Elem()
 	for i := range target.NumField() {

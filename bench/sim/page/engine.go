@@ -38,9 +38,15 @@ type Engine interface {
 type Limits struct {
 	KVTokens, PageSize, MaxRunning, ContextLength int
 	WeightsGiB, KVGiB, GraphGiB, FreeGiB          float64
-	// Startup is the time of each phase in seconds: load_weight,
+	// Startup are the phases of starting, in their order: load_weight,
 	// kv_cache_allocation, scheduler_e2e, tokenizer_e2e.
-	Startup map[string]float64
+	Startup []Startup
+}
+
+// Startup is how long a phase of an engine's start took.
+type Startup struct {
+	Phase   string
+	Seconds float64
 }
 
 // Load is a scheduler's state.

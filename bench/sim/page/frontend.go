@@ -23,6 +23,25 @@ type FrontendOptions struct {
 	// RemoteIndexer adds the failures of a remote KV index, NATS those of the
 	// NATS transport.
 	RemoteIndexer, NATS bool
+	// Edges are finite bucket edges, ascending, of histograms whose edges
+	// DYN_METRICS_<X>_{MIN,MAX,COUNT} set; nil keeps the release's own.
+	Edges Edges
+}
+
+// Edges are those that Dynamo lets an operator set.
+type Edges struct{ TTFT, ITL, Duration, ISL, OSL []float64 }
+
+func (e Edges) byFamily() map[string][]float64 {
+	out := map[string][]float64{}
+	for name, edges := range map[string][]float64{
+		"time_to_first_token_seconds": e.TTFT, "inter_token_latency_seconds": e.ITL, "request_duration_seconds": e.Duration,
+		"input_sequence_tokens": e.ISL, "output_sequence_tokens": e.OSL,
+	} {
+		if edges != nil {
+			out["dynamo_frontend_"+name] = edges
+		}
+	}
+	return out
 }
 
 // FrontendPage is the page of a dynamo.frontend, its router included. Label
@@ -129,7 +148,7 @@ func Frontend(gen Gen, o FrontendOptions) *FrontendPage {
 	o.Namespace, o.Component = or(o.Namespace, "dynamo"), or(o.Component, "backend")
 	f := &FrontendPage{namespace: o.Namespace}
 	f.src = source{
-		page: &f.Page, table: "frontend", gen: gen, style: rust,
+		page: &f.Page, table: "frontend", gen: gen, style: rust, edges: o.Edges.byFamily(),
 		fixed: map[string]string{
 			"dynamo_namespace": o.Namespace,
 			"dynamo_component": o.Component,

@@ -192,6 +192,10 @@ func everything() map[string]*Page {
 				out[strings.Join([]string{engine, name, string(g)}, " ")] = useWorker(Worker(g, o))
 			}
 		}
+		r := Router(g, RouterOptions{})
+		exercise(&r.Process)
+		exercise(&r.Router)
+		out["router "+string(g)] = &r.Page
 		p := Planner(g)
 		exercise(p)
 		p.Decide("no_change", "scale")

@@ -125,7 +125,11 @@ func (f *FrontendPage) WorkerLeft(id uint64, ranks int, component string, indexe
 	}
 	if indexed {
 		for range ranks {
-			// As recorded after a kill: the source is first replaced.
+			// As recorded after a kill: the source is first replaced; since 1.6
+			// the new one is connected before it is found dead too.
+			if f.src.gen.index() >= Gen16.index() {
+				r.SourceEvents.Inc(component, "preconnected")
+			}
 			r.SourceEvents.Inc(component, "replaced")
 			r.SourceEvents.Add(2, component, "stopped")
 			r.SourceEvents.Inc(component, "removed")

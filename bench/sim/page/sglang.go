@@ -1,10 +1,6 @@
 package page
 
-import (
-	"maps"
-	"slices"
-	"strconv"
-)
+import "strconv"
 
 // SGLangRank are the families of a real SGLang with --enable-metrics, of one
 // DP rank. Engine fills the common ones; the rest is for whoever simulates the
@@ -145,11 +141,15 @@ func (e *sglang) Started(l Limits) {
 	e.KVGB.Set(l.KVGiB)
 	e.GraphGB.Set(l.GraphGiB, "decode")
 	e.FreeGB.Set(l.FreeGiB)
-	for _, phase := range slices.Sorted(maps.Keys(l.Startup)) {
-		e.StartupTime.Set(l.Startup[phase], phase)
+	for _, s := range l.Startup {
+		e.StartupTime.Set(s.Seconds, s.Phase)
+		switch s.Phase {
+		case "scheduler_e2e":
+			e.EngineStart.Set(s.Seconds)
+		case "load_weight":
+			e.LoadWeights.Set(s.Seconds)
+		}
 	}
-	e.EngineStart.Set(l.Startup["scheduler_e2e"])
-	e.LoadWeights.Set(l.Startup["load_weight"])
 }
 
 func (e *sglang) Report(l Load) {

@@ -129,7 +129,7 @@ func useWorker(w *WorkerPage) *Page {
 }
 
 func useEngine(e Engine) {
-	e.Started(Limits{KVTokens: 4096, PageSize: 16, Startup: map[string]float64{"load_weight": 1, "kv_cache_allocation": 2, "scheduler_e2e": 3}})
+	e.Started(Limits{KVTokens: 4096, PageSize: 16, Startup: []Startup{{"load_weight", 1}, {"kv_cache_allocation", 2}, {"scheduler_e2e", 3}}})
 	e.Queued(0.1)
 	e.Report(Load{Running: 1, KVTokens: 4096, KVUsed: 256})
 	e.Prefilled(10, 20, 30, 40)

@@ -32,7 +32,7 @@ var tableFiles embed.FS
 var labelGroups = map[string]string{
 	"@router":      "=dynamo_component =dynamo_namespace =router_id =worker_id",
 	"@component":   "=dynamo_component =dynamo_namespace =worker_id",
-	"@endpoint":    "=dynamo_component =dynamo_namespace =worker_id =model?",
+	"@endpoint":    "=dynamo_component =dynamo_namespace =worker_id =model? =service?",
 	"@sglang_rank": "=engine_type =model_name =moe_ep_rank =pp_rank =tp_rank =dp_rank? =dynamo_component? =dynamo_namespace? =worker_id?",
 	"@sglang":      "=engine_type =model_name =dynamo_component? =dynamo_namespace? =worker_id?",
 	"@storage":     "=storage_backend =tp_rank =dp_rank?",

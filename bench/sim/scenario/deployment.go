@@ -69,8 +69,9 @@ type Pool struct {
 	Model string `yaml:"model" ex:"Qwen/Qwen3-8B"`
 	// How many workers there are at the start.
 	Workers int `yaml:"workers" default:"2" range:"[1,1024]" ex:"4"`
-	// GPUs that share each layer (tensor parallel size).
-	TP int `yaml:"tp" default:"1" enum:"1|2|4|8|16" unit:"GPUs" ex:"2"`
+	// GPUs that share each layer (tensor parallel size). Step times were
+	// measured for these.
+	TP int `yaml:"tp" default:"1" enum:"1|2|4|8" unit:"GPUs" ex:"2"`
 	// Engine replicas in one process (data parallel ranks), each with its own
 	// queue and KV pool on its own `tp` GPUs.
 	DP int `yaml:"dp" default:"1" range:"[1,64]" unit:"ranks" ex:"2"`
@@ -163,9 +164,15 @@ type Params struct {
 
 // Router is how a request finds its worker.
 type Router struct {
-	// How it chooses (`--router-mode`).
-	Mode string `yaml:"mode" default:"kv" enum:"kv|round-robin|random|power-of-two|least-loaded|device-aware-weighted" ex:"round-robin"`
-	// A process of its own, or part of each frontend.
+	// How it chooses (`--router-mode`). Dynamo's device-aware-weighted is no
+	// value of its own: it tells workers on CPUs from others, and is
+	// least-loaded where, as here, all have GPUs.
+	Mode string `yaml:"mode" default:"kv" enum:"kv|round-robin|random|power-of-two|least-loaded" ex:"round-robin"`
+	// A process of its own (`python -m dynamo.router`), one for each component
+	// of workers, between frontends and workers: the router's families are on
+	// its page and not on the frontends', those of its overhead, queue, index
+	// and beliefs on none, and each message goes one hop more. Or part of each
+	// frontend. The KV mode only.
 	Standalone bool `yaml:"standalone" default:"false" ex:"true"`
 	// Requests wait in the router while every worker has more prefill work
 	// than this multiple of its max_prefill_tokens
@@ -183,7 +190,8 @@ type Router struct {
 	OverlapWeight float64 `yaml:"overlap_weight" default:"1" range:"[0,)" ex:"2"`
 	// Randomness of the choice in the KV mode; 0 takes the best.
 	Temperature float64 `yaml:"temperature" default:"0" range:"[0,)" ex:"0.5"`
-	// Tokens in one block of the router's index. 0 is the workers' page size.
+	// Tokens in one block of the router's index, a multiple of the workers'
+	// page size. 0 is that size.
 	BlockSize int `yaml:"block_size" default:"0" range:"[0,1024]" unit:"tokens" ex:"64"`
 }
 
@@ -226,15 +234,4 @@ type Buckets struct {
 	InputSequence *Grid `yaml:"input_sequence"`
 	// Answer length, in tokens.
 	OutputSequence *Grid `yaml:"output_sequence"`
-}
-
-// Grid is a geometric grid of bucket edges: 0, then min·(max/min)^(i/(count−1))
-// for i = 1…count−1.
-type Grid struct {
-	// Where the grid starts.
-	Min float64 `yaml:"min" required:"true" range:"(0,)" ex:"0.001"`
-	// The last finite edge.
-	Max float64 `yaml:"max" required:"true" range:"(0,)" ex:"60"`
-	// Number of edges.
-	Count int `yaml:"count" required:"true" range:"[1,512]" ex:"32"`
 }

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"iter"
+	"slices"
 	"time"
 )
 
@@ -101,6 +102,10 @@ var (
 	pages   = []TargetKind{TargetAll, TargetWorker, TargetPool, TargetFrontend, TargetRouter, TargetDCGM, TargetKVBM, TargetPlanner}
 )
 
+// routerStages are the stages of the KV router; the rest are the frontend's.
+// In other modes a router only schedules.
+var routerStages = []string{"block_hashing", "seq_hashing", "find_matches", "scheduling"}
+
 // faultRules lists every kind, in the order of the document.
 var faultRules = []faultRule{
 	{Kill, engines, nil, nil, "The process is gone (kill −9); its requests fail or migrate. It starts again, cold, with a new worker id after `for`."},
@@ -119,7 +124,7 @@ var faultRules = []faultRule{
 	{EventLoopDelay, []TargetKind{TargetFrontend}, []string{"delay"}, nil, "The frontend's event loop is late by `delay` at every turn; its tokio workers are busy accordingly."},
 	{SkewRouting, engines, []string{"share", "target"}, nil, "The router sends `share` of the requests to the target (to one DP rank with `worker1/0`), whatever its rules say."},
 	{DropKVEvents, engines, []string{"share"}, nil, "`share` of the target's KV events never reach the router: its belief of the cache is wrong."},
-	{NetworkDelay, []TargetKind{TargetWorker, TargetPool, TargetFrontend}, []string{"delay"}, nil, "Every message to or from it takes `delay` longer."},
+	{NetworkDelay, []TargetKind{TargetWorker, TargetPool, TargetFrontend, TargetRouter}, []string{"delay"}, nil, "Every message to or from it takes `delay` longer."},
 	{Scale, []TargetKind{TargetPool}, []string{"workers", "target"}, nil, "The pool has `workers` workers: new ones start, or the last ones stop; the planner, if any, reports it as its own decision."},
 	{RequestErrors, []TargetKind{TargetFrontend, TargetWorker, TargetPool}, []string{"share"}, []string{"error", "model"}, "`share` of the requests fail with the type `error`."},
 	{CancelRequests, []TargetKind{TargetFrontend}, []string{"share"}, []string{"model"}, "The clients of `share` of the requests go away (those of the load's `cancel` come on top)."},
@@ -142,6 +147,17 @@ func FaultKinds() []FaultKind {
 	}
 	return out
 }
+
+// FaultKeys lists the keys of a kind, besides at, for, every, times and target:
+// those it needs, and further ones that it reads.
+func FaultKeys(k FaultKind) (needs, reads []string) {
+	r := ruleOf(k)
+	return slices.Clone(r.needs), slices.Clone(r.uses)
+}
+
+// FaultTargets are whom a kind of fault can meet; the first, when no target is
+// written.
+func FaultTargets(k FaultKind) []TargetKind { return slices.Clone(ruleOf(k).targets) }
 
 func ruleOf(k FaultKind) *faultRule {
 	for i := range faultRules {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -98,6 +99,9 @@ func (s *Scenario) complete() {
 		f := &s.Faults[i]
 		if rule := ruleOf(f.Kind); rule != nil && len(f.Target) == 0 {
 			f.Target = Targets{{Kind: rule.targets[0], Index: -1, Rank: -1}}
+			if f.Kind == SlowStage && d.Router.Standalone && slices.Contains(routerStages, f.Stage) {
+				f.Target[0].Kind = TargetRouter
+			}
 		}
 	}
 	for i := range s.Expect {

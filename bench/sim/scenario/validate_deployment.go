@@ -41,10 +41,32 @@ func (c *checker) deployment() {
 			c.fail("deployment.pools", fmt.Sprintf("%q has one of prefill and decode, not both", clip(m)), "add a pool with the other role")
 		}
 	}
+	c.meaningless()
 	for name, g := range map[string]*Grid{"ttft": d.Buckets.TTFT, "itl": d.Buckets.ITL, "request_duration": d.Buckets.RequestDuration,
 		"input_sequence": d.Buckets.InputSequence, "output_sequence": d.Buckets.OutputSequence} {
 		if g != nil && g.Max <= g.Min {
 			c.fail("deployment.buckets."+name+".max", "not more than min", "")
+		}
+	}
+}
+
+// meaningless reports keys that were written and have no effect in this kind
+// of deployment.
+func (c *checker) meaningless() {
+	d := &c.s.Deployment
+	if d.Kind == "plain-sglang" {
+		for _, key := range []string{"frontends", "router", "buckets", "generation", "full", "exporters.kvbm", "exporters.planner", "exporters.planner_interval", "exporters.tokio", "exporters.event_loop"} {
+			if c.written("deployment." + key) {
+				c.fail("deployment."+key, "means nothing before plain SGLang servers", "remove it, or take kind: dynamo")
+			}
+		}
+		return
+	}
+	if d.Router.Mode != "kv" {
+		for _, key := range []string{"standalone", "queue_threshold", "overlap_weight", "temperature", "block_size"} {
+			if c.written("deployment.router." + key) {
+				c.fail("deployment.router."+key, "means nothing with mode: "+d.Router.Mode, "only mode: kv reads it")
+			}
 		}
 	}
 }
@@ -94,9 +116,13 @@ func (c *checker) target(t Target, path string) {
 	case TargetFrontend:
 		count, what = d.Frontends.Count, "frontends"
 	case TargetRouter:
-		count, what = 1, "router"
-		if !d.Router.Standalone {
-			count = d.Frontends.Count
+		count, what = d.Frontends.Count, "routers, in the frontends"
+		if d.Router.Standalone {
+			count, what = 1, "standalone routers, one for each component of workers"
+			if slices.ContainsFunc(d.Pools, func(p Pool) bool { return p.Role == Prefill }) &&
+				slices.ContainsFunc(d.Pools, func(p Pool) bool { return p.Role != Prefill }) {
+				count = 2
+			}
 		}
 	case TargetKVBM:
 		if count, what = workers, "KVBM endpoints"; d.Exporters.KVBM == "off" {

@@ -46,9 +46,26 @@ func (c *checker) fault(f *Fault, path string) {
 			continue
 		}
 		c.target(t, at)
+		if f.Kind == SlowStage {
+			c.stage(f.Stage, t, path+".stage")
+		}
 		if f.Kind == Scale && t.Index >= 0 {
 			c.fail(at, "scale meets a whole pool", "leave the number out")
 		}
+	}
+}
+
+// stage checks that the target has such a stage.
+func (c *checker) stage(stage string, t Target, path string) {
+	r := &c.s.Deployment.Router
+	routers := slices.Contains(routerStages, stage)
+	switch {
+	case routers && stage != "scheduling" && r.Mode != "kv":
+		c.fail(path, fmt.Sprintf("a router of mode %s has no stage %s", r.Mode, stage), "mode: kv has")
+	case r.Standalone && routers && t.Kind != TargetRouter:
+		c.fail(path, fmt.Sprintf("%s is not in %s: the router is standalone", stage, t), "target: router")
+	case r.Standalone && !routers && t.Kind == TargetRouter:
+		c.fail(path, fmt.Sprintf("%s is not in a standalone router", stage), "target: frontend")
 	}
 }
 

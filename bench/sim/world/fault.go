@@ -155,36 +155,44 @@ func (w *World) meetsWorker(f *scenario.Fault, k *worker) bool {
 // applyFaults computes anew what the faults that are on do to everyone.
 func (w *World) applyFaults() {
 	for _, f := range w.frontends {
-		e := effects{stages: map[string]stageEffect{}}
-		for _, a := range w.active {
-			if !meetsFrontend(a.f, f) {
-				continue
-			}
-			switch a.f.Kind {
-			case scenario.SlowStage:
-				s := e.stages[a.f.Stage]
-				if a.f.Factor > 0 {
-					s.factor = max(s.factor, 1) * a.f.Factor
-				}
-				s.delay += a.f.Delay
-				e.stages[a.f.Stage] = s
-			case scenario.EventLoopDelay:
-				e.loop += a.f.Delay
-			case scenario.NetworkDelay:
-				e.net += a.f.Delay
-			case scenario.ClockSkew:
-				e.clock += a.f.Delay
-			case scenario.RequestErrors:
-				e.errors = append(e.errors, shareEffect{a.f.Share, a.f.Error, a.f.Model})
-			case scenario.CancelRequests:
-				e.cancel = shareEffect{a.f.Share, "", a.f.Model}
-			}
-		}
-		f.fault = e
+		f.fault = w.effectsOn(func(x *scenario.Fault) bool { return w.meetsFrontend(x, f) })
+	}
+	for _, q := range w.routers {
+		q.fault = w.effectsOn(q.meets)
 	}
 	for _, k := range w.workers {
 		w.applyTo(k)
 	}
+}
+
+// effectsOn sums up the faults that meet one frontend or router.
+func (w *World) effectsOn(meets func(*scenario.Fault) bool) effects {
+	e := effects{stages: map[string]stageEffect{}}
+	for _, a := range w.active {
+		if !meets(a.f) {
+			continue
+		}
+		switch a.f.Kind {
+		case scenario.SlowStage:
+			s := e.stages[a.f.Stage]
+			if a.f.Factor > 0 {
+				s.factor = max(s.factor, 1) * a.f.Factor
+			}
+			s.delay += a.f.Delay
+			e.stages[a.f.Stage] = s
+		case scenario.EventLoopDelay:
+			e.loop += a.f.Delay
+		case scenario.NetworkDelay:
+			e.net += a.f.Delay
+		case scenario.ClockSkew:
+			e.clock += a.f.Delay
+		case scenario.RequestErrors:
+			e.errors = append(e.errors, shareEffect{a.f.Share, a.f.Error, a.f.Model})
+		case scenario.CancelRequests:
+			e.cancel = shareEffect{a.f.Share, "", a.f.Model}
+		}
+	}
+	return e
 }
 
 // applyTo computes anew what the faults that are on do to one worker.
@@ -283,10 +291,11 @@ func meetsGPU(f *scenario.Fault, k *worker, g *gpu) bool {
 	return false
 }
 
-// meetsFrontend: a fault of the router meets the router inside each frontend.
-func meetsFrontend(f *scenario.Fault, of *frontend) bool {
+// meetsFrontend: a fault of a router that is no process of its own meets the
+// frontend that it is in.
+func (w *World) meetsFrontend(f *scenario.Fault, of *frontend) bool {
 	for _, t := range f.Target {
-		if t.Is(scenario.TargetFrontend, of.number) || t.Kind == scenario.TargetRouter {
+		if t.Is(scenario.TargetFrontend, of.number) || len(w.routers) == 0 && t.Is(scenario.TargetRouter, of.number) {
 			return true
 		}
 	}

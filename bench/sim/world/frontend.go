@@ -84,9 +84,20 @@ func (f *frontend) asked(a *attempt) {
 		return
 	}
 	f.stageMoved("route", a.phase, 1)
-	if f.w.kvRouter {
+	if f.w.embedded {
 		f.book.Router.Admitted.Inc(a.r.m.name, a.phase.workerType(), "default")
 	}
+}
+
+// handedOver: an attempt leaves for a standalone router.
+func (f *frontend) handedOver(a *attempt) {
+	if f.book == nil {
+		return
+	}
+	f.stageMoved("route", a.phase, -1)
+	f.stageMoved("dispatch", a.phase, 1)
+	f.book.StageDuration("route", f.w.jitter(3e-6))
+	f.sending(a)
 }
 
 // pushedBack: the router's queue is full.
@@ -98,9 +109,16 @@ func (f *frontend) pushedBack(a *attempt, reason string) {
 
 // unasked: it went away before it was placed.
 func (f *frontend) unasked(a *attempt) {
-	if f.book != nil {
-		f.stageMoved("route", a.phase, -1)
+	if f.book == nil {
+		return
 	}
+	if q := f.w.routerOf(a.phase); q != nil {
+		f.stageMoved("dispatch", a.phase, -1)
+		f.book.PlaneInflight.Add(-1)
+		q.done(a)
+		return
+	}
+	f.stageMoved("route", a.phase, -1)
 }
 
 // routed: the router has chosen.
@@ -113,7 +131,7 @@ func (f *frontend) routed(a *attempt) {
 	f.stageMoved("dispatch", a.phase, 1)
 	// The stage "route" is not the router's time; it is near zero always.
 	b.StageDuration("route", f.w.jitter(3e-6))
-	if !f.w.kvRouter {
+	if !f.w.embedded {
 		return
 	}
 	r, p, ph := &b.Router, a.parts, a.phase.String()
@@ -123,9 +141,10 @@ func (f *frontend) routed(a *attempt) {
 	} else {
 		r.ISL.Observe(float64(a.isl))
 	}
-	r.HitRate.Observe(min(float64(a.hit*m.page)/float64(a.isl), 1))
-	r.BestPrefix.Add(float64(a.bestHit*m.page), m.name, ph)
-	r.SelectedPrefix.Add(float64(a.hit*m.page), m.name, ph)
+	block := a.rank.block
+	r.HitRate.Observe(min(float64(a.hit*block)/float64(a.isl), 1))
+	r.BestPrefix.Add(float64(a.bestHit*block), m.name, ph)
+	r.SelectedPrefix.Add(float64(a.hit*block), m.name, ph)
 	r.ReusedTokens.Add(0, m.name, ph)
 	r.BlockHashing.Observe(ms(p.blockHashing))
 	r.SeqHashing.Observe(ms(p.seqHashing))
@@ -135,17 +154,22 @@ func (f *frontend) routed(a *attempt) {
 	r.Scheduling.Observe(ms(total - p.findMatches - p.blockHashing - p.seqHashing))
 	r.Total.Observe(ms(total))
 	if m.disagg && a.phase == decoding {
-		d := time.Duration(0) // what a mocker says
-		if f.w.sc.Deployment.Full {
-			d = a.rank.base.TransferTime(a.isl)
-		}
-		r.Transfer.Observe(d.Seconds())
+		r.Transfer.Observe(f.w.transferEstimate(a).Seconds())
 	}
 	if a.stored > 0 {
 		b.KVEvents(m.component(a.phase), "stored", "ok", a.stored)
 		r.EventBatches.Inc(m.component(a.phase))
 	}
 	f.shareLoad(m, a.phase)
+}
+
+// transferEstimate is how long the router expects the KV transfer to take: a
+// mocker says nothing of it.
+func (w *World) transferEstimate(a *attempt) time.Duration {
+	if !w.sc.Deployment.Full {
+		return 0
+	}
+	return a.rank.base.TransferTime(a.isl)
 }
 
 func ms(d time.Duration) float64 { return float64(d) / 1e6 }
@@ -169,13 +193,24 @@ func (f *frontend) sending(a *attempt) {
 	f.book.BytesSent.Add(float64(requestBytes(a.isl)))
 }
 
-// sent: the worker has acknowledged.
+// sent: the worker, or a standalone router, has acknowledged.
 func (f *frontend) sent(a *attempt) {
-	if f.book != nil {
-		f.book.PlaneSend.Observe((f.w.clock.now - a.sent).Seconds() + a.rank.worker.prologue.Seconds())
-		if a.migration != "" {
-			f.book.MigrationSeconds.Observe((f.w.clock.now - a.lost).Seconds(), a.r.m.name, a.migration, "success")
-		}
+	if f.book == nil {
+		return
+	}
+	var prologue time.Duration
+	if q := f.w.routerOf(a.phase); q != nil {
+		prologue = q.prologue
+	} else {
+		prologue = a.rank.worker.prologue
+	}
+	f.book.PlaneSend.Observe((f.w.clock.now - a.dispatched).Seconds() + prologue.Seconds())
+}
+
+// resumed: an attempt is at its worker, which ends a migration.
+func (f *frontend) resumed(a *attempt) {
+	if f.book != nil && a.migration != "" {
+		f.book.MigrationSeconds.Observe((f.w.clock.now - a.lost).Seconds(), a.r.m.name, a.migration, "success")
 	}
 }
 
@@ -185,10 +220,14 @@ func (f *frontend) answered(a *attempt, now time.Duration) {
 		return
 	}
 	b := f.book
-	d := (now - a.sent).Seconds()
+	d := (now - a.dispatched).Seconds()
 	b.PlaneRoundtrip.Observe(d)
 	b.StageDuration("transport_roundtrip", d)
 	f.stageMoved("dispatch", a.phase, -1)
+	if q := f.w.routerOf(a.phase); q != nil {
+		q.answered(a, now)
+		return
+	}
 	if f.w.kvRouter {
 		// The router's clock starts with the frontend's, so it contains the
 		// preprocessing.
@@ -214,7 +253,7 @@ func (f *frontend) firstToken(r *request, now time.Duration) {
 	b.TokenizerMs.Observe(ms(r.preprocessed-r.arrived), "tokenize")
 	b.Media(r.m.name, 0, 0, 0)
 	b.Output.Inc(r.m.name)
-	if !r.m.disagg && f.w.kvRouter && r.stream {
+	if !r.m.disagg && f.w.embedded && r.stream {
 		b.WorkerLast(r.sentTo.id, r.sentTo.index, "decode", ttft, r.isl)
 	}
 }
@@ -263,7 +302,7 @@ func (f *frontend) bookGaps(r *request) {
 	for _, g := range r.gaps {
 		f.book.ITL.Observe(g, r.m.name)
 	}
-	if n := len(r.gaps); n > 0 && f.w.kvRouter {
+	if n := len(r.gaps); n > 0 && f.w.embedded {
 		k := r.sentTo
 		if r.m.disagg && r.main != nil && r.main.rank != nil {
 			k = r.main.rank
@@ -285,7 +324,10 @@ func (f *frontend) attemptEnded(a *attempt, now time.Duration) {
 // routerDone counts what the router calls a request: each attempt that had
 // answered, migrated ones too.
 func (f *frontend) routerDone(a *attempt) {
-	if !f.w.kvRouter {
+	if q := f.w.routerOf(a.phase); q != nil {
+		q.done(a)
+	}
+	if !f.w.embedded {
 		return
 	}
 	f.book.Router.Requests.Inc()
@@ -301,8 +343,11 @@ func (f *frontend) attemptLost(a *attempt) {
 	f.book.PlaneInflight.Add(-1)
 	if a.answered {
 		f.routerDone(a)
-	} else {
-		f.stageMoved("dispatch", a.phase, -1)
+		return
+	}
+	f.stageMoved("dispatch", a.phase, -1)
+	if q := f.w.routerOf(a.phase); q != nil {
+		q.done(a)
 	}
 }
 
@@ -371,8 +416,8 @@ func (f *frontend) workerJoined(k *worker) {
 		KVBlocks: k.pool.params.KVPages, BlockSize: k.pool.params.PageSize, MaxSeqs: k.pool.params.MaxRunning,
 		MaxBatchedTokens: k.pool.params.MaxPrefillTokens,
 	})
-	f.book.WorkerJoined(k.id, len(k.ranks), k.pool.phase.workerType(), k.pool.component, f.w.kvRouter && k.pool.indexed())
-	if !f.w.kvRouter || !k.pool.indexed() {
+	f.book.WorkerJoined(k.id, len(k.ranks), k.pool.phase.workerType(), k.pool.component, f.w.embedded && k.pool.indexed())
+	if !f.w.embedded || !k.pool.indexed() {
 		return
 	}
 	for rank := range k.ranks {
@@ -384,7 +429,7 @@ func (f *frontend) workerJoined(k *worker) {
 
 func (f *frontend) workerLeft(k *worker, id uint64, ranks int) {
 	if f.book != nil {
-		f.book.WorkerLeft(id, ranks, k.pool.component, f.w.kvRouter && k.pool.indexed())
+		f.book.WorkerLeft(id, ranks, k.pool.component, f.w.embedded && k.pool.indexed())
 	}
 }
 
@@ -395,7 +440,7 @@ func (f *frontend) refresh() {
 	}
 	w, b := f.w, f.book
 	b.Uptime.Set((w.clock.now + startedBefore).Seconds())
-	if !w.kvRouter {
+	if !w.embedded {
 		return
 	}
 	for _, m := range w.models {
@@ -404,7 +449,11 @@ func (f *frontend) refresh() {
 			q := *m.queue(ph)
 			for _, a := range q {
 				tokens += a.isl
-				cached += a.hit * m.page
+				best := 0
+				for _, k := range m.ranks(ph) {
+					best = max(best, k.match(a.r)*k.block)
+				}
+				cached += best
 			}
 			t := ph.workerType()
 			b.Router.Pending.Set(float64(len(q)), m.name, t, "default")

@@ -49,9 +49,14 @@ type Instance struct {
 }
 
 // Instances lists what is registered: the generate endpoint of each worker,
-// and those where the router asks for KV events.
+// those where the router asks for KV events, and those of standalone routers.
 func (w *World) Instances() (out []Instance) {
 	seen := map[uint64]bool{}
+	for _, q := range w.routers {
+		for _, name := range page.StandaloneEndpoints {
+			out = append(out, Instance{q.name, "router", name, q.id})
+		}
+	}
 	for _, m := range w.models {
 		for _, ph := range m.phases() {
 			for _, r := range m.ranks(ph) {

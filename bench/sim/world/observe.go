@@ -46,9 +46,9 @@ func (w *World) everySecond(now time.Duration) {
 		if k.dead {
 			continue
 		}
-		if removed := k.book.second(now); removed > 0 && w.kvRouter && k.pool.indexed() {
+		if removed := k.book.second(now); removed > 0 && w.embedded && k.pool.indexed() {
 			for _, f := range w.frontends {
-				f.book.KVEvents(k.pool.component, "removed", "ok", removed)
+				f.book.KVEvents(k.pool.component, "removed", "ok", removed*k.pool.params.PageSize/k.pool.block)
 			}
 		}
 		if k.kvbm != nil {
@@ -122,7 +122,7 @@ var tokioWorkers = []string{"0", "1"}
 func (f *frontend) poolAdded(p *pool) {
 	t := p.phase.workerType()
 	f.book.PoolAdded(p.model.name, t)
-	if f.w.kvRouter && p.indexed() {
+	if f.w.embedded && p.indexed() {
 		f.book.IndexAdded(p.model.name, t, p.component)
 	}
 }
@@ -274,6 +274,9 @@ func (w *World) binds() bound {
 	}
 	for _, m := range w.models {
 		note(bound{"router", "", len(m.preQueue) + len(m.queue1)})
+	}
+	for _, q := range w.routers {
+		note(bound{"router", q.name, q.deciding})
 	}
 	for _, f := range w.frontends {
 		if len(f.fault.stages) == 0 && f.fault.loop == 0 {

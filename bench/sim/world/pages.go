@@ -35,20 +35,22 @@ type Role string
 // The roles of endpoints.
 const (
 	RoleFrontend Role = "frontend"
+	RoleRouter   Role = "router" // a standalone one
 	RoleWorker   Role = "worker"
 	RoleDCGM     Role = "dcgm"
 	RoleKVBM     Role = "kvbm"
 	RolePlanner  Role = "planner"
 )
 
-// Endpoint is a process that can be asked over HTTP. WorkerID is 0 for a
-// worker that has not started yet and for other roles.
+// Endpoint is a process that can be asked over HTTP. WorkerID is that of a
+// worker or a standalone router, 0 for a worker that has not started yet and
+// for other roles.
 type Endpoint struct {
 	Name      string
 	Role      Role
 	WorkerID  uint64
 	Namespace string
-	Component string // of workers: backend or prefill
+	Component string // of workers: backend or prefill; of standalone routers: router
 	Model     string
 	Host      int
 	TP, DP    int
@@ -60,6 +62,7 @@ type endpoint struct {
 	kind   scenario.TargetKind
 	number int
 	worker *worker
+	inside bool // the router is part of it
 	render func(*bytes.Buffer)
 	size   int // of the last page
 }
@@ -90,12 +93,15 @@ func (w *World) addEndpoints() {
 			continue
 		}
 		add(&endpoint{
-			Endpoint: Endpoint{Name: f.name, Role: RoleFrontend}, kind: scenario.TargetFrontend, number: f.number,
+			Endpoint: Endpoint{Name: f.name, Role: RoleFrontend}, kind: scenario.TargetFrontend, number: f.number, inside: len(w.routers) == 0,
 			render: func(b *bytes.Buffer) {
 				f.refresh()
 				write(b, &f.book.Page)
 			},
 		})
+	}
+	for _, q := range w.routers {
+		add(q.endpoint())
 	}
 	for _, k := range w.workers {
 		add(&endpoint{
@@ -203,7 +209,7 @@ func (w *World) Page(name string) Scrape {
 
 func (e *endpoint) metBy(f *scenario.Fault) bool {
 	for _, t := range f.Target {
-		if t.Is(e.kind, e.number) || e.kind == scenario.TargetFrontend && t.Kind == scenario.TargetRouter {
+		if t.Is(e.kind, e.number) || e.inside && t.Is(scenario.TargetRouter, e.number) {
 			return true
 		}
 		if e.kind == scenario.TargetWorker && t.Worker(e.number, e.worker.pool.name, e.worker.inPool) {

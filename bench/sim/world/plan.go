@@ -44,8 +44,11 @@ func engineParams(p *scenario.Pool) (engine.Params, error) {
 		return engine.Params{}, fmt.Errorf("plan pool %s: unknown gpu %q; hint: one of A100, L40S, H100, H200, B200, GB200", p.Name, p.GPU)
 	}
 	tp := max(p.TP, 1)
-	e := engine.Qwen3_32B_H200(min(tp, 8))
-	e.TP, e.DP = tp, max(p.DP, 1)
+	e, err := engine.Qwen3_32B_H200(tp)
+	if err != nil {
+		return e, fmt.Errorf("plan pool %s: %w", p.Name, err)
+	}
+	e.DP = max(p.DP, 1)
 	size := 1.0
 	if m := billions.FindStringSubmatch(p.Model); m != nil {
 		if b, err := strconv.ParseFloat(m[1], 64); err == nil && b > 0 && math.Abs(b/fittedBillions-1) > 0.05 {

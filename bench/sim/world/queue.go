@@ -6,8 +6,24 @@ import "time"
 func (w *World) ask(a *attempt) {
 	a.asked = w.clock.now
 	a.r.f.asked(a)
-	a.parts = w.routeTime(a.r.f)
+	if q := w.routerOf(a.phase); q != nil {
+		w.relay(a, q)
+		return
+	}
+	w.decide(a)
+}
+
+// decide lets the router work out where an attempt goes.
+func (w *World) decide(a *attempt) {
+	q := w.routerOf(a.phase)
+	if q != nil {
+		q.deciding++
+	}
+	a.parts = w.routeTime(a)
 	w.clock.after(a.parts.total(), func(time.Duration) {
+		if q != nil {
+			q.deciding--
+		}
 		if a.over {
 			return
 		}
@@ -36,7 +52,11 @@ func (w *World) enqueue(q *[]*attempt, a *attempt) {
 		reason = "raw_isl_token_limit"
 	}
 	if reason != "" {
-		a.r.f.pushedBack(a, reason)
+		if q := w.routerOf(a.phase); q != nil {
+			q.pushedBack(a)
+		} else {
+			a.r.f.pushedBack(a, reason)
+		}
 		w.abandon(a)
 		w.fail(a.r, "overload")
 		return
@@ -72,7 +92,11 @@ func (w *World) tryRoute(a *attempt) bool {
 	if a.r.sentTo == nil {
 		a.r.sentTo = k
 	}
-	a.r.f.routed(a)
+	if q := w.routerOf(a.phase); q != nil {
+		q.placed(a)
+	} else {
+		a.r.f.routed(a)
+	}
 	w.send(a)
 	if a.phase == prefilling && !a.r.over {
 		// The decode half is routed while the prompt is computed.

@@ -16,7 +16,7 @@ type rank struct {
 	used        bool // a request was sent to it
 	engine      *engine.Engine
 	step        event // the end of the engine's step
-	page, pages int
+	page, block int   // tokens of a KV page, and of a block of the router's index
 	batchTokens int
 
 	registered bool
@@ -52,12 +52,12 @@ const (
 func newRank(k *worker, i int) *rank {
 	p := k.pool.params
 	r := &rank{
-		w: k.w, worker: k, id: k.id, index: i, engine: engine.New(p), page: p.PageSize, pages: p.KVPages,
+		w: k.w, worker: k, id: k.id, index: i, engine: engine.New(p), page: p.PageSize, block: k.pool.block,
 		batchTokens: p.MaxPrefillTokens, byID: map[uint64]*attempt{}, base: p,
 	}
 	r.batches, r.after = make([][]delivery, len(k.w.frontends)), make([]time.Duration, len(k.w.frontends))
 	r.step = event{pos: -1, fn: r.run}
-	r.belief.index.capacity = uint64(p.KVPages)
+	r.belief.index.capacity = uint64(max(p.KVPages*p.PageSize/k.pool.block, 1))
 	r.belief.index.clear()
 	r.emit = r.event
 	return r

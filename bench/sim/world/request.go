@@ -74,8 +74,11 @@ type attempt struct {
 	parts    routeParts
 
 	asked, routed, sent, in, scheduled, firstAt, lastAt, out time.Duration
-	lost                                                     time.Duration // of the attempt before this one, when a migration
-	migration                                                string
+	// When its frontend sent it, to a worker or to a standalone router, and
+	// when it was at the latter, if there is one.
+	dispatched, atRouter time.Duration
+	lost                 time.Duration // of the attempt before this one, when a migration
+	migration            string
 
 	made      int           // tokens that the engine has produced
 	held      int           // of them not sent yet (stream interval)
@@ -83,6 +86,7 @@ type attempt struct {
 	delivered int
 	handled   bool // has a handler's slot at its worker
 	parked    bool // waits there for its KV cache
+	relayed   bool // a standalone router has it in its books
 	answered  bool
 	left      bool // its worker has booked its end
 	over      bool
@@ -139,14 +143,17 @@ func (w *World) newAttempt(r *request, ph phase, isl, osl int) *attempt {
 // send takes an attempt over the request plane to its worker.
 func (w *World) send(a *attempt) {
 	a.sent = w.clock.now
-	a.r.f.sending(a)
+	if w.routerOf(a.phase) == nil {
+		a.dispatched = a.sent
+		a.r.f.sending(a)
+	}
 	k := a.rank
 	k.hold(a)
 	if k.worker.dead {
 		w.clock.after(w.connectTime(), func(time.Duration) { w.lose(a, true) })
 		return
 	}
-	w.clock.after(w.transit(a.r.f, k.worker), func(time.Duration) {
+	w.clock.after(w.transit(a, k.worker), func(time.Duration) {
 		if a.over {
 			return
 		}
@@ -166,7 +173,10 @@ func (w *World) receive(a *attempt) {
 	a.in = w.clock.now
 	k := a.rank
 	k.worker.book.received(k, a)
-	a.r.f.sent(a)
+	if w.routerOf(a.phase) == nil {
+		a.r.f.sent(a)
+	}
+	a.r.f.resumed(a)
 	if kind := drawError(k.worker.fault.errors, a.r.m, w.faultRand); kind != "" {
 		k.worker.book.failed(k, a)
 		w.fail(a.r, kind)

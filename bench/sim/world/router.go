@@ -34,8 +34,12 @@ func (p routeParts) total() time.Duration {
 }
 
 // routeTime draws the router's own time for one request.
-func (w *World) routeTime(f *frontend) routeParts {
-	s := func(stage string, d time.Duration) time.Duration { return f.fault.stages[stage].apply(w.jittered(d)) }
+func (w *World) routeTime(a *attempt) routeParts {
+	stages := a.r.f.fault.stages
+	if q := w.routerOf(a.phase); q != nil {
+		stages = q.fault.stages
+	}
+	s := func(stage string, d time.Duration) time.Duration { return stages[stage].apply(w.jittered(d)) }
 	if !w.kvRouter {
 		return routeParts{scheduling: s("scheduling", 3*time.Microsecond)}
 	}
@@ -49,7 +53,7 @@ func (w *World) routeTime(f *frontend) routeParts {
 // take it now.
 func (w *World) pick(m *model, ranks []*rank, a *attempt) (*rank, int) {
 	if k := w.skewed(m, a.phase); k != nil {
-		return k, k.belief.index.match(a.r.known())
+		return k, k.match(a.r)
 	}
 	if w.kvRouter {
 		return w.choose(ranks, a)
@@ -73,7 +77,7 @@ func (w *World) pick(m *model, ranks []*rank, a *attempt) (*rank, int) {
 			x = y
 		}
 		return x, 0
-	case "least-loaded", "device-aware-weighted":
+	case "least-loaded":
 		best := able[0]
 		for _, k := range able[1:] {
 			if load(k) < load(best) {
@@ -100,10 +104,10 @@ func (w *World) choose(ranks []*rank, a *attempt) (best *rank, overlap int) {
 		if !k.routable() || ro.QueueThreshold >= 0 && float64(k.belief.prefillTokens) > ro.QueueThreshold*float64(k.batchTokens) {
 			continue
 		}
-		hit := k.belief.index.match(a.r.known())
+		hit := k.match(a.r)
 		a.bestHit = max(a.bestHit, hit)
-		cost := ro.OverlapWeight*float64(k.belief.prefillTokens+a.isl-hit*k.page)/float64(k.page) +
-			float64(k.belief.decodeBlocks+blocks(a.isl, k.page))
+		cost := ro.OverlapWeight*float64(k.belief.prefillTokens+a.isl-hit*k.block)/float64(k.block) +
+			float64(k.belief.decodeBlocks+blocks(a.isl, k.block))
 		w.costs = append(w.costs, candidate{k, hit, cost})
 		switch {
 		case best == nil || cost < bestCost:
@@ -148,23 +152,27 @@ func (w *World) sample(least float64) (*rank, int) {
 	return c.k, c.hit
 }
 
-// blocks is how many pages n tokens need.
-func blocks(n, page int) int { return (n + page - 1) / page }
+// blocks is how many blocks n tokens need.
+func blocks(n, block int) int { return (n + block - 1) / block }
+
+// match is how many leading blocks of a prompt the router believes to be in the
+// rank's cache.
+func (k *rank) match(r *request) int { return k.belief.index.match(r.known(), k.block/k.page) }
 
 // take books an attempt on a rank: a prefill half holds prompt tokens, a
 // decode half blocks, an aggregated request both.
 func (k *rank) take(a *attempt, hit int) claim {
 	c := claim{rank: k, held: true}
 	if a.phase != decoding {
-		c.prefill, c.ptoks = true, max(a.isl-hit*k.page, 0)
+		c.prefill, c.ptoks = true, max(a.isl-hit*k.block, 0)
 		k.belief.prefillTokens += c.ptoks
 	}
 	if a.phase != prefilling {
-		c.blocks = blocks(a.isl, k.page)
+		c.blocks = blocks(a.isl, k.block)
 		k.belief.decodeBlocks += c.blocks
 	}
 	if w := k.w; a.phase != decoding && w.kvRouter && !(k.worker.fault.dropEvents > 0 && w.faultRand.Float64() < k.worker.fault.dropEvents) {
-		a.stored = k.belief.index.add(a.r.known(), len(a.r.prefix)-a.r.shared)
+		a.stored = k.belief.index.add(a.r.known(), len(a.r.prefix)-a.r.shared, k.block/k.page)
 	}
 	return c
 }
@@ -201,28 +209,31 @@ func (x *blockIndex) has(h uint64) bool {
 	return ok && x.added-at <= x.capacity
 }
 
-// match is how many leading blocks of a prompt are known.
-func (x *blockIndex) match(prefix []uint64) int {
-	for i, h := range prefix {
-		if !x.has(h) {
+// match is how many leading blocks of a prompt are known, from the hashes of
+// its pages. A block is so many pages and is known by its last.
+func (x *blockIndex) match(prefix []uint64, pages int) int {
+	n := len(prefix) / pages
+	for i := range n {
+		if !x.has(prefix[i*pages+pages-1]) {
 			return i
 		}
 	}
-	return len(prefix)
+	return n
 }
 
-// add remembers the blocks of a prompt, and counts those that are its own
-// alone; it returns how many were new.
-func (x *blockIndex) add(prefix []uint64, own int) (stored int) {
-	for _, h := range prefix {
-		if !x.has(h) {
+// add remembers the blocks of a prompt, and counts those that hold own pages
+// of it; it returns how many were new.
+func (x *blockIndex) add(prefix []uint64, own, pages int) (stored int) {
+	n := len(prefix) / pages
+	for i := range n {
+		if !x.has(prefix[i*pages+pages-1]) {
 			stored++
 		}
 	}
-	stored += own
+	stored += (len(prefix)+own)/pages - n
 	x.added += uint64(stored)
-	for _, h := range prefix {
-		x.used[h] = x.added
+	for i := range n {
+		x.used[prefix[i*pages+pages-1]] = x.added
 	}
 	if uint64(len(x.used)) > 2*x.capacity+1024 {
 		for h, at := range x.used {

@@ -9,27 +9,34 @@ func (w *World) jittered(d time.Duration) time.Duration {
 
 func (w *World) jitter(seconds float64) float64 { return seconds * (0.9 + 0.2*w.jitterRand.Float64()) }
 
-// hop is one message's time between a frontend and a worker.
-func (w *World) hop(f *frontend, k *worker) time.Duration {
+// message is one message's time between two processes, with what faults add
+// at both ends.
+func (w *World) message(added time.Duration) time.Duration {
 	n := &w.sc.Deployment.Network
 	d := time.Duration(float64(n.Delay) + float64(n.Jitter)*w.jitterRand.NormFloat64())
-	d = max(d, n.Delay/4) + k.fault.net
-	if f != nil {
-		d += f.fault.net
-	}
-	return d
+	return max(d, n.Delay/4) + added
 }
 
-// transit is the way of a request to its worker.
-func (w *World) transit(f *frontend, k *worker) time.Duration {
-	return f.fault.stages["transport"].apply(w.hop(f, k))
+// transit is the way of a request to its worker, from where its router is.
+func (w *World) transit(a *attempt, k *worker) time.Duration {
+	if q := w.routerOf(a.phase); q != nil {
+		return w.message(q.fault.net + k.fault.net)
+	}
+	f := a.r.f
+	return f.fault.stages["transport"].apply(w.message(f.fault.net + k.fault.net))
 }
 
 // answerTime is the way of one step's tokens over a frontend to the client.
 func (w *World) answerTime(f *frontend, k *worker) time.Duration {
 	post := w.sc.Deployment.Frontends.Postprocess
 	post = f.fault.stages["postprocess"].apply(f.fault.stages["detokenize"].apply(post))
-	return w.hop(f, k) + post + w.loopDelay(f)
+	way := time.Duration(0)
+	if q := w.routerOf(k.pool.phase); q != nil {
+		way = w.message(f.fault.net+q.fault.net) + w.message(q.fault.net+k.fault.net)
+	} else {
+		way = w.message(f.fault.net + k.fault.net)
+	}
+	return way + post + w.loopDelay(f)
 }
 
 // connectTime is what it takes to find a dead worker dead. The newer release

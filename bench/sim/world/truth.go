@@ -127,6 +127,9 @@ func (l *truth) attempt(name string, a *attempt) {
 	l.key(name)
 	l.buf = append(l.buf, `{"asked":`...)
 	l.seconds(a.asked)
+	if a.atRouter > 0 {
+		l.time("at_router", a.atRouter)
+	}
 	if a.rank != nil {
 		l.time("routed", a.routed)
 		l.text("worker", a.rank.worker.name)

@@ -58,6 +58,9 @@ func (k *worker) start() {
 	for _, f := range w.frontends {
 		f.workerJoined(k)
 	}
+	for _, q := range w.routers {
+		q.joined(k)
+	}
 	w.truth.worker(w.clock.now, k, "registered")
 	w.applyTo(k) // faults that are on already
 	w.drain(k.pool.model)
@@ -100,6 +103,9 @@ func (k *worker) die(lease time.Duration) {
 		for _, f := range w.frontends {
 			f.workerLeft(k, id, len(ranks))
 		}
+		for _, q := range w.routers {
+			q.book.WorkerLeft(id)
+		}
 		w.truth.worker(now, k, "unregistered")
 		w.drain(k.pool.model) // what waits for a pool without a worker fails
 	}
@@ -112,7 +118,7 @@ func (k *worker) die(lease time.Duration) {
 		w.clock.drop(&r.step)
 		for _, a := range append([]*attempt(nil), r.live...) {
 			if a.in > 0 {
-				w.clock.after(w.transit(a.r.f, k), func(time.Duration) { w.lose(a, false) })
+				w.clock.after(w.transit(a, k), func(time.Duration) { w.lose(a, false) })
 			}
 		}
 	}

@@ -46,14 +46,12 @@ func newWorkerBook(k *worker) *workerBook {
 		KVGiB:      float64(p.KVPages*p.PageSize) * p.KVTransferBytesPerToken / float64(p.TP) / (1 << 30),
 		GraphGiB:   1.8, FreeGiB: 12,
 	}
+	limits.Startup = []page.Startup{
+		{Phase: "load_weight", Seconds: 14.2}, {Phase: "kv_cache_allocation", Seconds: 0.4},
+		{Phase: "scheduler_e2e", Seconds: 31}, {Phase: "tokenizer_e2e", Seconds: 33},
+	}
 	for i := range k.ranks {
-		// One by one: the order in which series are made is the page's.
-		for _, startup := range []map[string]float64{
-			{"load_weight": 14.2}, {"kv_cache_allocation": 0.4}, {"scheduler_e2e": 31}, {"tokenizer_e2e": 33},
-		} {
-			limits.Startup = startup
-			b.page.Engine(i).Started(limits)
-		}
+		b.page.Engine(i).Started(limits)
 	}
 	if slots, _ := k.handler.limits(); slots > 0 && k.pool.spec.Params.HandlerPool != nil {
 		b.page.PoolCapacity.Set(float64(slots))

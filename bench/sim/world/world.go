@@ -35,12 +35,14 @@ type World struct {
 	truth *truth
 
 	gen16, plain, kvRouter bool
+	embedded               bool // the KV router is in the frontends
 	migrationLimit         int
 
 	models    []*model
 	pools     []*pool
 	workers   []*worker
 	frontends []*frontend
+	routers   []*router // standalone; one for each component of workers
 	exporters []*exporter
 	planner   *planner
 	ends      []*endpoint
@@ -109,6 +111,7 @@ type pool struct {
 	component string
 	params    engine.Params
 	interval  int // tokens in one chunk
+	block     int // tokens of a block of the router's index: one page or several
 	size      int // workers of the scenario
 	workers   []*worker
 }
@@ -185,6 +188,7 @@ func New(c Config) (*World, error) {
 		w.seed = sc.Seed
 	}
 	w.kvRouter = d.Router.Mode == "kv" && !w.plain
+	w.embedded = w.kvRouter && !d.Router.Standalone
 	w.idRand, w.routerRand = w.stream(streamIDs), w.stream(streamRouter)
 	w.faultRand, w.jitterRand = w.stream(streamFaults), w.stream(streamJitter)
 	for i := range max(d.Frontends.Count, 1) {
@@ -197,6 +201,9 @@ func New(c Config) (*World, error) {
 		if err := w.addPool(&d.Pools[i]); err != nil {
 			return nil, err
 		}
+	}
+	if w.kvRouter && !w.embedded {
+		w.addRouters()
 	}
 	w.addObservers()
 	w.addEndpoints()
@@ -236,7 +243,11 @@ func (w *World) addFrontend(i int) {
 	if !w.plain {
 		f.book = page.Frontend(page.Gen(d.Generation), page.FrontendOptions{
 			Prefix: d.Frontends.Prefix, Namespace: d.Namespace, WorkerID: f.id, RouterID: f.routerID,
-			KVRouter: w.kvRouter, EventLoop: d.Exporters.EventLoop, Tokio: d.Exporters.Tokio,
+			KVRouter: w.embedded, EventLoop: d.Exporters.EventLoop, Tokio: d.Exporters.Tokio,
+			Edges: page.Edges{
+				TTFT: d.Buckets.TTFT.Edges(), ITL: d.Buckets.ITL.Edges(), Duration: d.Buckets.RequestDuration.Edges(),
+				ISL: d.Buckets.InputSequence.Edges(), OSL: d.Buckets.OutputSequence.Edges(),
+			},
 		})
 	}
 	w.frontends = append(w.frontends, f)
@@ -265,6 +276,12 @@ func (w *World) addPool(spec *scenario.Pool) error {
 		p.phase, p.component, p.model.disagg = prefilling, "prefill", true
 	case scenario.Decode:
 		p.phase, p.model.disagg = decoding, true
+	}
+	p.block = params.PageSize
+	if n := w.sc.Deployment.Router.BlockSize; n > 0 && w.kvRouter {
+		if p.block = n; n%params.PageSize != 0 {
+			return fmt.Errorf("build pool %s: router.block_size %d is no multiple of its pages of %d tokens; hint: a router that counts otherwise than its workers finds nothing", p.name, n, params.PageSize)
+		}
 	}
 	w.pools = append(w.pools, p)
 	if !w.plain {
