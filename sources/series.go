@@ -2,16 +2,11 @@ package sources
 
 import (
 	"context"
-	"errors"
 	"sort"
 	"strconv"
 	"strings"
 	"time"
 )
-
-// ErrNoData says that a question was understood and has no answer: no family
-// of that name, or no sample in the window.
-var ErrNoData = errors.New("no data")
 
 // Labels are the labels of one series, without __name__.
 type Labels map[string]string

@@ -24,10 +24,11 @@ type columns struct {
 	used        time.Time
 }
 
-// course returns the columns of a range need. Only columns newer than the
-// memo's are asked for, and the newest two again: a scrape that was under way
-// when they were asked may have landed since.
-func (t *tick) course(ctx context.Context, expr string, n sources.Need) ([]sources.Series, error) {
+// course returns the columns of a range need, and the moment up to which they
+// are known. Only columns newer than the memo's are asked for, and those of
+// the newest interval again: a scrape that was under way when they were asked
+// may have landed since.
+func (t *tick) course(ctx context.Context, expr string, n sources.Need, interval time.Duration) ([]sources.Series, time.Time, error) {
 	step := max(n.Step, time.Second).Milliseconds()
 	last := t.At.UnixMilli() / step * step
 	first := last - (n.Span.Milliseconds()/step-1)*step
@@ -42,14 +43,18 @@ func (t *tick) course(ctx context.Context, expr string, n sources.Need) ([]sourc
 	case c == nil || last < c.last || first < c.first || c.last < first:
 		c = &columns{first: first, series: map[string]*sources.Series{}}
 	default:
-		from = max(first, c.last-step)
+		again := (interval.Milliseconds() + step - 1) / step * step
+		from = max(first, c.last-max(step, again))
 	}
 	t.count()
+	ctx, cancel := context.WithTimeout(ctx, t.limit())
+	defer cancel()
 	got, err := t.store.Range(ctx, expr, sources.Span{
 		From: time.UnixMilli(from), To: time.UnixMilli(last), Step: time.Duration(step) * time.Millisecond,
 	})
 	if err != nil {
-		return c.copy(first), err
+		c.used = t.At // what is known is drawn on, however long this goes on
+		return c.copy(first), c.until(t.At), err
 	}
 	c.cut(first, from)
 	for _, s := range got {
@@ -64,7 +69,28 @@ func (t *tick) course(ctx context.Context, expr string, n sources.Need) ([]sourc
 	t.Feed.mu.Lock()
 	t.Feed.columns[key] = c
 	t.Feed.mu.Unlock()
-	return c.copy(first), nil
+	return c.copy(first), t.At, nil
+}
+
+// memo is what is known of a course without asking.
+func (t *tick) memo(expr string, n sources.Need) ([]sources.Series, time.Time) {
+	t.Feed.mu.Lock()
+	c := t.Feed.columns[columnKey{n.Span, expr, n.Step}]
+	t.Feed.mu.Unlock()
+	if c == nil {
+		return nil, t.At
+	}
+	c.used = t.At
+	step := max(n.Step, time.Second).Milliseconds()
+	return c.copy(t.At.UnixMilli()/step*step - (n.Span.Milliseconds()/step-1)*step), c.until(t.At)
+}
+
+// until is up to when the columns are known; one that knows nothing has no age.
+func (c *columns) until(now time.Time) time.Time {
+	if c.last == 0 {
+		return now
+	}
+	return time.UnixMilli(c.last).UTC()
 }
 
 // cut drops points before first, which left the chart, and from on, which
@@ -112,6 +138,20 @@ func (f *Feed) prune(t *tick) {
 	for k := range f.stale {
 		if k.at < oldest || len(t.down) == 0 {
 			delete(f.stale, k)
+		}
+	}
+	for k, g := range f.good {
+		if time.Since(g.used) > presenceWindow {
+			delete(f.good, k)
+		}
+	}
+	known := map[string]bool{}
+	for _, g := range t.every {
+		known[g.Instance] = true
+	}
+	for in := range f.role {
+		if !known[in] {
+			delete(f.role, in)
 		}
 	}
 }

@@ -14,8 +14,8 @@ import (
 var (
 	needFrontend   = sources.Need{Key: "frontend.disconnects", Form: sources.FormTotal, By: "instance"}
 	needWorkerPage = sources.Need{Key: "worker.identity", Form: sources.FormNow, By: "instance,worker_hex,namespace,component"}
-	needRegistered = sources.Need{Key: "router.registered", Form: sources.FormNow, By: "worker_id,dp_rank,worker_type"}
-	needModels     = sources.Need{Key: "model.block_size", Form: sources.FormNow, By: "model"}
+	needRegistered = sources.Need{Key: "router.registered", Form: sources.FormNow, By: "instance,worker_id,dp_rank,worker_type,namespace"}
+	needModels     = sources.Need{Key: "model.block_size", Form: sources.FormNow, By: "instance,model"}
 	needGPU        = sources.Need{Key: "gpu.util", Form: sources.FormNow, By: "instance"}
 	// One question per engine: which kind of engine a page belongs to.
 	needEngines = map[string]sources.Need{
@@ -27,11 +27,11 @@ var (
 		needEngines["sglang"], needEngines["vllm"], needEngines["trtllm"])
 )
 
-// roles marks each target with what its page turned out to be.
-func (t *tick) roles() []sources.Target {
+// roles tells what each target's page turned out to be, by instance.
+func (t *tick) roles() map[string]string {
 	role := map[string]string{}
 	set := func(n sources.Need, name string) {
-		for _, s := range t.figures[n].Series {
+		for _, s := range t.who[n].Series {
 			if in := s.Labels["instance"]; in != "" && role[in] == "" {
 				role[in] = name
 			}
@@ -43,44 +43,15 @@ func (t *tick) roles() []sources.Target {
 		set(n, "worker")
 	}
 	set(needGPU, "gpu")
-	for i := range t.targets {
-		if r := role[t.targets[i].Instance]; r != "" {
-			t.targets[i].Role = r
-		}
-	}
-	return t.targets
-}
-
-// models are the names that a frontend announces, or that engines report
-// where there is no frontend.
-func (t *tick) models() []string {
-	seen := map[string]bool{}
-	collect := func(n sources.Need) {
-		for _, s := range t.figures[n].Series {
-			if m := s.Labels["model"]; m != "" {
-				seen[m] = true
-			}
-		}
-	}
-	collect(needModels)
-	if len(seen) == 0 {
-		for _, n := range needEngines {
-			collect(n)
-		}
-	}
-	out := make([]string, 0, len(seen))
-	for m := range seen {
-		out = append(out, m)
-	}
-	slices.Sort(out)
-	return out
+	return role
 }
 
 // workers joins the three spellings of a worker's identity: the hexadecimal
 // id of its own page, the decimal id of the router's registration, and the
 // bare instance of engine lines. The frontend's last-value gauges are never
-// consulted: they come back after a worker has died.
-func (t *tick) workers() []sources.Worker {
+// consulted: they come back after a worker has died. listedBy gets the frontends
+// and routers that list a worker, by its decimal id.
+func (t *tick) workers(listedBy map[string][]string) []sources.Worker {
 	byDecimal := map[string]*sources.Worker{}
 	byInstance := map[string]*sources.Worker{}
 	var all []*sources.Worker
@@ -94,7 +65,7 @@ func (t *tick) workers() []sources.Worker {
 		}
 	}
 
-	for _, s := range t.figures[needWorkerPage].Series {
+	for _, s := range t.who[needWorkerPage].Series {
 		hex, in := s.Labels["worker_hex"], s.Labels["instance"]
 		if in == "" {
 			continue
@@ -112,7 +83,7 @@ func (t *tick) workers() []sources.Worker {
 		})
 	}
 
-	registered := t.figures[needRegistered]
+	registered := t.who[needRegistered]
 	listed := map[string]bool{}
 	for _, s := range registered.Series {
 		dec := s.Labels["worker_id"]
@@ -120,13 +91,16 @@ func (t *tick) workers() []sources.Worker {
 			continue
 		}
 		listed[dec] = true
+		if in := s.Labels["instance"]; in != "" && !slices.Contains(listedBy[dec], in) {
+			listedBy[dec] = append(listedBy[dec], in)
+		}
 		w := byDecimal[dec]
 		if w == nil {
 			hex, err := sources.HexID(dec)
 			if err != nil {
 				continue
 			}
-			w = &sources.Worker{ID: hex, Decimal: dec}
+			w = &sources.Worker{ID: hex, Decimal: dec, Namespace: s.Labels["namespace"]}
 			add(w)
 		}
 		if w.Role == "" || w.Role == "aggregated" {
@@ -140,7 +114,7 @@ func (t *tick) workers() []sources.Worker {
 	}
 
 	for _, engine := range []string{"sglang", "vllm", "trtllm"} {
-		for _, s := range t.figures[needEngines[engine]].Series {
+		for _, s := range t.who[needEngines[engine]].Series {
 			in := s.Labels["instance"]
 			w := byInstance[in]
 			if w == nil {
@@ -155,7 +129,7 @@ func (t *tick) workers() []sources.Worker {
 		}
 	}
 
-	t.finish(all, listed, registered.Status == sources.StatusOK)
+	t.finish(all, routers(registered, listed))
 	out := make([]sources.Worker, len(all))
 	for i, w := range all {
 		out[i] = *w
@@ -166,15 +140,36 @@ func (t *tick) workers() []sources.Worker {
 	return out
 }
 
+// registry is what the routers of the store know.
+type registry struct {
+	listed map[string]bool // decimal ids
+	// spaces are the namespaces they speak of. A worker of another one has no
+	// KV router, and is not missed by any.
+	spaces map[string]bool
+	speaks bool
+}
+
+func routers(registered *sources.Figure, listed map[string]bool) registry {
+	r := registry{listed: listed, spaces: map[string]bool{}, speaks: registered.Status == sources.StatusOK}
+	for _, s := range registered.Series {
+		r.spaces[s.Labels["namespace"]] = true
+	}
+	return r
+}
+
+func (r registry) knows(w *sources.Worker) bool {
+	return r.speaks && (w.Namespace == "" || r.spaces[""] || r.spaces[w.Namespace])
+}
+
 // finish settles what needs the whole list: state, short ids, split roles.
-func (t *tick) finish(all []*sources.Worker, listed map[string]bool, routerKnows bool) {
+func (t *tick) finish(all []*sources.Worker, r registry) {
 	var ids []string
-	disaggregated := false
+	disaggregated := map[string]bool{} // namespaces
 	for _, w := range all {
 		if w.ID != "" {
 			ids = append(ids, w.ID)
 		}
-		disaggregated = disaggregated || w.Role == "prefill"
+		disaggregated[w.Namespace] = disaggregated[w.Namespace] || w.Role == "prefill"
 	}
 	short := sources.ShortIDs(ids)
 	for _, w := range all {
@@ -183,29 +178,30 @@ func (t *tick) finish(all []*sources.Worker, listed map[string]bool, routerKnows
 			w.Ranks = []string{"0"}
 		}
 		slices.SortFunc(w.Ranks, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) })
-		switch {
-		case disaggregated && w.Role == "aggregated":
+		switch split := disaggregated[w.Namespace]; {
+		case split && w.Role == "aggregated":
 			w.Role = "decode"
-		case !disaggregated && w.Role == "decode":
+		case !split && w.Role == "decode":
 			w.Role = "aggregated"
 		}
-		w.State, w.LastGood = t.state(w, listed, routerKnows)
+		w.State, w.LastGood = t.state(w, r)
 	}
 }
 
-func (t *tick) state(w *sources.Worker, listed map[string]bool, routerKnows bool) (sources.WorkerState, time.Time) {
+func (t *tick) state(w *sources.Worker, r registry) (sources.WorkerState, time.Time) {
 	if w.Instance == "" {
 		return sources.WorkerUnscraped, time.Time{}
 	}
 	good, down := t.down[w.Instance]
+	missed := r.knows(w) && !r.listed[w.Decimal]
 	switch {
-	case down && routerKnows && !listed[w.Decimal]:
+	case down && missed:
 		return sources.WorkerGone, good
 	case down:
 		return sources.WorkerStale, good
 	case w.ID == "":
 		return sources.WorkerStandalone, t.At
-	case routerKnows && len(listed) > 0 && !listed[w.Decimal]:
+	case missed && len(r.listed) > 0:
 		return sources.WorkerUnlisted, t.At
 	default:
 		return sources.WorkerUp, t.At

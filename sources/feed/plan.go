@@ -1,7 +1,6 @@
 package feed
 
 import (
-	"context"
 	"math"
 	"time"
 
@@ -11,35 +10,38 @@ import (
 
 // plan is how one need is asked.
 type plan struct {
+	fig      *sources.Figure
 	query    catalog.Query
 	interval time.Duration // of the slowest target that can expose it
 	// ready is false while the store is too young for any answer.
 	ready bool
 }
 
-// plan turns needs into questions. A need that the catalogue refuses becomes
-// a figure in error at once.
-func (t *tick) plan(needs []sources.Need) {
+// plan turns needs into questions and figures. A need that the catalogue
+// refuses becomes a figure in error at once.
+func (t *tick) plan(needs []sources.Need, into map[sources.Need]*sources.Figure, scope catalog.Scope) {
 	for _, n := range needs {
-		if _, done := t.figures[n]; done {
+		if _, done := into[n]; done {
 			continue
 		}
 		fig := &sources.Figure{Need: n, At: t.At}
-		t.figures[n] = fig
+		into[n] = fig
 		m, _ := t.cat.Metric(n.Key) // an unknown key is refused below
 		fig.Title, fig.Unit, fig.Better = m.Title, m.Unit, m.Better
 		interval := t.interval(m, n.Span)
 		window := t.lookBack(n, interval)
-		q, err := t.cat.Query(n, window, t.Scope)
+		q, err := t.cat.Query(n, window, scope)
 		if err != nil {
 			fig.Status, fig.Err = sources.StatusError, err.Error()
 			continue
 		}
-		fig.Expr, fig.Tried, fig.AllModels, fig.Note = q.Expr, q.Families, q.AllModels, q.Note
+		fig.Expr, fig.Tried, fig.Note = q.Expr, q.Families, q.Note
+		// Where nothing else is served there is nothing to be told apart.
+		fig.AllModels = q.AllModels && t.mixed.touches(m)
 		if n.Form != sources.FormNow && n.Form != sources.FormTotal {
 			fig.Window = window
 		}
-		t.plans[n] = plan{query: q, interval: interval, ready: t.have > 0}
+		t.plans = append(t.plans, &plan{fig: fig, query: q, interval: interval, ready: t.have > 0})
 	}
 }
 
@@ -62,53 +64,11 @@ func (t *tick) lookBack(n sources.Need, interval time.Duration) time.Duration {
 	return max(w, least).Truncate(time.Second)
 }
 
-// ask runs every distinct question once.
-func (t *tick) ask(ctx context.Context) {
-	type job struct {
-		needs []sources.Need
-		plan  plan
-	}
-	shared := map[string]int{}
-	var jobs []job
-	for n, p := range t.plans {
-		if !p.ready {
-			continue
-		}
-		key := p.query.Expr + "\x00" + n.Span.String() + "\x00" + n.Step.String()
-		if i, ok := shared[key]; ok {
-			jobs[i].needs = append(jobs[i].needs, n)
-			continue
-		}
-		shared[key] = len(jobs)
-		jobs = append(jobs, job{[]sources.Need{n}, p})
-	}
-	each(len(jobs), func(i int) {
-		j := jobs[i]
-		n := j.needs[0]
-		var got []sources.Series
-		var err error
-		if n.IsRange() {
-			got, err = t.course(ctx, j.plan.query.Expr, n)
-		} else {
-			t.count()
-			got, err = t.store.Instant(ctx, j.plan.query.Expr, t.At)
-		}
-		sortSeries(got)
-		for _, n := range j.needs {
-			// Each figure is touched by exactly one job: needs are distinct.
-			f := t.figures[n]
-			f.Series = got
-			if err != nil {
-				f.Status, f.Err = sources.StatusError, err.Error()
-			}
-		}
-	})
-}
-
-// judge gives every figure its status from what came back and what exists.
-func (t *tick) judge(found presence) {
-	for n, p := range t.plans {
-		f := t.figures[n]
+// judge gives every figure its status from what came back and what exists;
+// unknown says that the latter could not be asked.
+func (t *tick) judge(found presence, unknown error) {
+	for _, p := range t.plans {
+		f, n := p.fig, p.fig.Need
 		f.Found = found.families(p.query)
 		if f.Status == sources.StatusError || f.Status == sources.StatusStale {
 			continue
@@ -120,6 +80,8 @@ func (t *tick) judge(found presence) {
 			f.Status, f.Note = sources.StatusAbsent, "no target answers"
 		case !p.ready || !t.anyGood():
 			f.Status = sources.StatusPending
+		case unknown != nil:
+			f.Status, f.Err = sources.StatusError, "ask which families exist: "+failure(unknown, t.limit())
 		case !found.any(p.query):
 			f.Status = sources.StatusAbsent
 		case t.have < 2*p.interval+p.interval/2 && n.Form != sources.FormNow && n.Form != sources.FormTotal:

@@ -2,6 +2,7 @@ package feed
 
 import (
 	"context"
+	"errors"
 	"regexp"
 	"sort"
 	"strings"
@@ -18,18 +19,18 @@ type presence map[string]map[string]bool
 // presence asks which names exist: only those of questions that came back
 // empty, or of all while a target is down (then an answer may be what is left
 // in the window of a dead page). One question, however many workers.
-func (t *tick) presence(ctx context.Context) presence {
+func (t *tick) presence(ctx context.Context) (presence, error) {
 	names := map[string]bool{}
-	for n, p := range t.plans {
-		f := t.figures[n]
-		if p.ready && (len(t.down) > 0 || len(f.Series) == 0 || f.Status == sources.StatusError) {
+	for _, p := range t.plans {
+		f := p.fig
+		if p.ready && f.Status != sources.StatusError && (len(t.down) > 0 || len(f.Series) == 0) {
 			for _, name := range p.query.Names {
 				names[name] = true
 			}
 		}
 	}
 	if len(names) == 0 {
-		return nil
+		return nil, nil
 	}
 	list := make([]string, 0, len(names))
 	for n := range names {
@@ -39,15 +40,46 @@ func (t *tick) presence(ctx context.Context) presence {
 	// Answers carry no __name__: the name goes into a label of its own.
 	expr := `count by (family, instance) (label_replace(last_over_time({__name__=~"` +
 		strings.ReplaceAll(strings.Join(list, "|"), `\`, `\\`) + `"}[5m]), "family", "$1", "__name__", "(.+)"))`
+	if why := t.presenceRests(); why != nil {
+		return nil, why
+	}
 	out := presence{}
-	for _, s := range t.instant(ctx, expr, t.At) {
+	got, err := t.instant(ctx, expr, t.At)
+	t.notePresence(err)
+	for _, s := range got {
 		name := s.Labels["family"]
 		if out[name] == nil {
 			out[name] = map[string]bool{}
 		}
 		out[name][s.Labels["instance"]] = true
 	}
-	return out
+	return out, err
+}
+
+// unknown is since when the question for presence hangs, and how it ended.
+type unknown struct {
+	since time.Time
+	err   error
+}
+
+// presenceRests returns the error of a question that hung a moment ago: it
+// rests like any other.
+func (t *tick) presenceRests() error {
+	t.Feed.mu.Lock()
+	defer t.Feed.mu.Unlock()
+	if u := t.Feed.unknown; t.live && u.err != nil && time.Since(u.since) < t.rest() {
+		return u.err
+	}
+	return nil
+}
+
+func (t *tick) notePresence(err error) {
+	t.Feed.mu.Lock()
+	defer t.Feed.mu.Unlock()
+	t.Feed.unknown = unknown{}
+	if errors.Is(err, context.DeadlineExceeded) {
+		t.Feed.unknown = unknown{time.Now(), err}
+	}
 }
 
 func (p presence) any(q catalog.Query) bool {
@@ -83,8 +115,8 @@ func (p presence) holders(q catalog.Query) map[string]bool {
 
 // staleKey names one memoised last good answer.
 type staleKey struct {
-	need sources.Need
-	at   int64 // milliseconds: the last good scrape
+	expr string // of the need in its scope
+	at   int64  // milliseconds: the last good scrape
 }
 
 // fillStale replaces what dead targets would show by their last good values,
@@ -96,13 +128,13 @@ func (t *tick) fillStale(ctx context.Context, found presence) {
 	if len(t.down) == 0 {
 		return
 	}
-	for n, p := range t.plans {
-		f := t.figures[n]
+	for _, p := range t.plans {
+		f, n := p.fig, p.fig.Need
 		if !p.ready || n.IsRange() || f.Status == sources.StatusError {
 			continue
 		}
 		if keepsInstance(n) {
-			t.fillInstances(ctx, n, p, f)
+			t.fillInstances(ctx, p, f)
 			continue
 		}
 		holders := found.holders(p.query)
@@ -123,7 +155,7 @@ func (t *tick) fillStale(ctx context.Context, found presence) {
 		if newest.IsZero() {
 			continue
 		}
-		if old := t.lastGood(ctx, n, p, newest); len(old) > 0 {
+		if old := t.lastGood(ctx, p, newest); len(old) > 0 {
 			f.Series, f.Status, f.At = old, sources.StatusStale, newest
 		}
 	}
@@ -140,7 +172,7 @@ func keepsInstance(n sources.Need) bool {
 
 // fillInstances swaps the groups of each dead instance for its last good
 // ones. Their points carry the time when they were true.
-func (t *tick) fillInstances(ctx context.Context, n sources.Need, p plan, f *sources.Figure) {
+func (t *tick) fillInstances(ctx context.Context, p *plan, f *sources.Figure) {
 	kept := f.Series[:0:0]
 	for _, s := range f.Series {
 		if _, down := t.down[s.Labels["instance"]]; !down {
@@ -151,7 +183,7 @@ func (t *tick) fillInstances(ctx context.Context, n sources.Need, p plan, f *sou
 		if good.IsZero() {
 			continue
 		}
-		for _, s := range t.lastGood(ctx, n, p, good) {
+		for _, s := range t.lastGood(ctx, p, good) {
 			if s.Labels["instance"] == in {
 				kept = append(kept, s)
 			}
@@ -161,16 +193,16 @@ func (t *tick) fillInstances(ctx context.Context, n sources.Need, p plan, f *sou
 	f.Series = kept
 }
 
-func (t *tick) lastGood(ctx context.Context, n sources.Need, p plan, at time.Time) []sources.Series {
-	key := staleKey{n, at.UnixMilli()}
+func (t *tick) lastGood(ctx context.Context, p *plan, at time.Time) []sources.Series {
+	key := staleKey{p.query.Expr, at.UnixMilli()}
 	t.Feed.mu.Lock()
 	old, ok := t.stale[key]
 	t.Feed.mu.Unlock()
 	if ok {
 		return old
 	}
-	old = t.instant(ctx, p.query.Expr, at)
-	if ctx.Err() == nil {
+	old, err := t.instant(ctx, p.query.Expr, at)
+	if err == nil {
 		t.Feed.mu.Lock()
 		t.stale[key] = old
 		t.Feed.mu.Unlock()
