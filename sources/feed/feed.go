@@ -22,8 +22,8 @@ import (
 const presenceWindow = 5 * time.Minute
 
 // Feed answers needs from one store. Tick may be called from one goroutine at
-// a time, Deployments from any; snapshots may be read from any. The exported
-// fields are set before the first call.
+// a time; snapshots may be read from any. The exported fields are set before
+// the first call.
 type Feed struct {
 	// Limit is the longest one question may take; zero means ten seconds. A
 	// whole tick takes three times that at most.

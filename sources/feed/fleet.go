@@ -121,7 +121,7 @@ func (f *fleet) instances(all []sources.Target, s catalog.Scope) []string {
 			// An exporter on a host of other workers only is theirs; one that
 			// shares its host with nobody known cannot be told apart.
 			h := host(g.Instance)
-			ok = ok && (hosts[h] || !others[h])
+			ok = ok && (s.Instances != nil || hosts[h] || !others[h])
 		}
 		if ok {
 			keep = append(keep, g.Instance)

@@ -100,25 +100,21 @@ func (p *pushed) look(f *Feed, s catalog.Scope) *sources.Snapshot {
 	return f.Tick(p.Context(), Ask{Needs: scopeNeeds, At: p.end, Window: 10 * time.Second, Scope: s})
 }
 
-func (p *pushed) deployments(f *Feed) []Deployment {
-	p.Helper()
-	ds, err := f.deployments(p.Context(), p.end)
-	if err != nil {
-		p.Fatal(err)
+// scope is one of a namespace and a model, either empty.
+func scope(namespace, model string) catalog.Scope {
+	s := catalog.Scope{Match: map[string]string{}}
+	if namespace != "" {
+		s.Match["namespace"] = namespace
 	}
-	return ds
+	if model != "" {
+		s.Match["model"] = model
+	}
+	return s
 }
 
 func instances(s *sources.Snapshot) (out []string) {
 	for _, g := range s.Targets {
 		out = append(out, g.Instance)
-	}
-	return out
-}
-
-func deploymentNames(ds []Deployment) (out []string) {
-	for _, d := range ds {
-		out = append(out, d.Name)
 	}
 	return out
 }
@@ -131,24 +127,26 @@ func TestTwoDeploymentsInOneStore(t *testing.T) {
 	p.feed(p.deployment("10.0.0.2", "prod-b", "Llama/Two", "2")...)
 	f := New(p.store, catalog.Default())
 
-	ds := p.deployments(f)
-	if want := []string{"prod-a · Qwen/One", "prod-b · Llama/Two"}; !slices.Equal(deploymentNames(ds), want) {
-		t.Fatalf("deployments %+v, want %v", ds, want)
-	}
-	if d := ds[0].Detail; d != "1 frontend · 2 workers" {
-		t.Errorf("detail %q", d)
-	}
 	all := p.look(f, catalog.Scope{})
 	if len(all.Workers) != 4 || len(all.Targets) != 6 || len(all.Models) != 2 {
 		t.Fatalf("everything: %d workers, targets %v, models %v", len(all.Workers), instances(all), all.Models)
 	}
-	for i, d := range ds {
+	for _, d := range []struct {
+		Name, namespace string
+		Scope           catalog.Scope
+	}{
+		{"namespace and model", "prod-a", scope("prod-a", "Qwen/One")},
+		{"the other", "prod-b", scope("prod-b", "Llama/Two")},
+		{"a model alone", "prod-a", scope("", "Qwen/One")},
+		{"a namespace alone", "prod-b", scope("prod-b", "")},
+		{"instances", "prod-b", catalog.Scope{Instances: []string{"10.0.0.2:8000", "10.0.0.2:8001", "10.0.0.2:8002"}}},
+	} {
 		s := p.look(f, d.Scope)
 		if len(s.Workers) != 2 || len(s.Targets) != 3 || len(s.Models) != 1 {
 			t.Errorf("%s: %d workers, targets %v, models %v", d.Name, len(s.Workers), instances(s), s.Models)
 		}
 		for _, w := range s.Workers {
-			if w.Namespace != []string{"prod-a", "prod-b"}[i] || w.State != sources.WorkerUp {
+			if w.Namespace != d.namespace || w.State != sources.WorkerUp {
 				t.Errorf("%s: %+v", d.Name, w)
 			}
 		}
@@ -189,12 +187,8 @@ func TestTwoModelsBehindOneFrontend(t *testing.T) {
 	shared := target{"10.0.0.1:8000", merged(a[0].before, b[0].before), merged(a[0].during, b[0].during)}
 	p.feed(append([]target{shared}, append(a[1:], b[1:]...)...)...)
 	f := New(p.store, catalog.Default())
-	ds := p.deployments(f)
-	if want := []string{"prod-a · one", "prod-b · two"}; !slices.Equal(deploymentNames(ds), want) {
-		t.Fatalf("deployments %v, want %v", deploymentNames(ds), want)
-	}
 	all := p.look(f, catalog.Scope{})
-	for _, scope := range []catalog.Scope{ds[0].Scope, {Match: map[string]string{"model": "one"}}, {Match: map[string]string{"namespace": "prod-a"}}} {
+	for _, scope := range []catalog.Scope{scope("prod-a", "one"), scope("", "one"), scope("prod-a", "")} {
 		s := p.look(f, scope)
 		if got := instances(s); !slices.Equal(got, []string{"10.0.0.1:8000", "10.0.0.1:8001", "10.0.0.1:8002"}) || len(s.Workers) != 2 {
 			t.Errorf("%v: targets %v, %d workers", scope, got, len(s.Workers))
@@ -241,28 +235,12 @@ func TestAScopeOfOneModelOverNamespaces(t *testing.T) {
 	p.feed(p.deployment("10.0.0.1", "blue", "one", "1")...)
 	p.feed(p.deployment("10.0.0.2", "green", "one", "2")...)
 	f := New(p.store, catalog.Default())
-	ds := p.deployments(f)
-	if want := []string{"one", "blue · one", "green · one"}; !slices.Equal(deploymentNames(ds), want) {
-		t.Fatalf("deployments %v, want %v", deploymentNames(ds), want)
-	}
-	if s := p.look(f, ds[0].Scope); len(s.Workers) != 4 {
+	if s := p.look(f, scope("", "one")); len(s.Workers) != 4 {
 		t.Errorf("one model over two namespaces has %d workers", len(s.Workers))
 	}
 	// Instances of their own, as a label set finds them.
 	s := p.look(f, catalog.Scope{Instances: []string{"10.0.0.2:8000", "10.0.0.2:8001"}})
 	if len(s.Workers) != 1 || len(s.Targets) != 2 {
 		t.Errorf("by instances: %d workers, targets %v", len(s.Workers), instances(s))
-	}
-}
-
-func TestAnEmptyStoreHasNoDeployments(t *testing.T) {
-	p := openPushed(t)
-	if ds, err := New(p.store, catalog.Default()).Deployments(t.Context()); err != nil || len(ds) != 0 {
-		t.Errorf("%v %v", ds, err)
-	}
-	broken := &slowStore{}
-	broken.set("", "e")
-	if _, err := New(broken, catalog.Default()).Deployments(t.Context()); err == nil || !strings.Contains(err.Error(), "503") {
-		t.Errorf("a store that fails: %v", err)
 	}
 }
