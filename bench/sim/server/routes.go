@@ -73,15 +73,8 @@ func (s *Server) frontendHealth(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, 200, map[string]any{"status": "healthy", "endpoints": endpoints, "instances": list})
 }
 
-// workerRoutes are those of a Dynamo system port.
+// workerRoutes are those of a worker's system port.
 func (s *Server) workerRoutes(mux *http.ServeMux, l *listening) {
-	health := s.workerHealth(l)
-	mux.HandleFunc("/health", health)
-	mux.HandleFunc("/live", health)
-	mux.HandleFunc("/metadata", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, 404, map[string]string{"error": "Discovery metadata not available"})
-	})
-	// Any method: a plain GET starts a profile.
 	routes := map[string]http.HandlerFunc{}
 	if !s.world.Mocker() && s.world.Engine(l.Name) != "trtllm" && !s.opt.NoProfileRoutes {
 		p := s.profilerFor(l)
@@ -92,6 +85,19 @@ func (s *Server) workerRoutes(mux *http.ServeMux, l *listening) {
 		routes[prefix+"start_profile"] = s.profileStart(p, false)
 		routes[prefix+"stop_profile"] = s.profileStop(p, false)
 	}
+	s.systemRoutes(mux, l, routes)
+}
+
+// systemRoutes are those of any Dynamo system port, with a process's own below
+// /engine/.
+func (s *Server) systemRoutes(mux *http.ServeMux, l *listening, routes map[string]http.HandlerFunc) {
+	health := s.systemHealth(l)
+	mux.HandleFunc("/health", health)
+	mux.HandleFunc("/live", health)
+	mux.HandleFunc("/metadata", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, 404, map[string]string{"error": "Discovery metadata not available"})
+	})
+	// Any method: a plain GET starts a profile.
 	mux.HandleFunc("/engine/", func(w http.ResponseWriter, r *http.Request) {
 		if h := routes[strings.TrimPrefix(r.URL.Path, "/engine/")]; h != nil {
 			h(w, r)
@@ -102,7 +108,7 @@ func (s *Server) workerRoutes(mux *http.ServeMux, l *listening) {
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "Route not found", 404) })
 }
 
-func (s *Server) workerHealth(l *listening) http.HandlerFunc {
+func (s *Server) systemHealth(l *listening) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		endpoints := map[string]string{}
 		var up time.Duration
@@ -115,7 +121,7 @@ func (s *Server) workerHealth(l *listening) http.HandlerFunc {
 			}
 		})
 		status, code := "ready", 200
-		if s.world.Mocker() && !s.opt.Ready || len(endpoints) == 0 {
+		if l.Role == world.RoleWorker && s.world.Mocker() && !s.opt.Ready || len(endpoints) == 0 {
 			status, code = "notready", 503
 		}
 		raw, err := json.Marshal(map[string]any{

@@ -37,7 +37,7 @@ type Options struct {
 // Endpoint is an address of the simulation.
 type Endpoint struct {
 	Name      string `json:"name"`
-	Role      string `json:"role"` // frontend, worker, dcgm, kvbm, planner
+	Role      string `json:"role"` // frontend, router, worker, dcgm, kvbm, planner
 	URL       string `json:"url"`
 	Metrics   string `json:"metrics"`             // the page's address
 	WorkerID  string `json:"worker_id,omitempty"` // hexadecimal
@@ -233,6 +233,8 @@ func (s *Server) handler(l *listening) http.Handler {
 	switch {
 	case l.Role == world.RoleFrontend:
 		s.frontendRoutes(mux, l)
+	case l.Role == world.RoleRouter:
+		s.systemRoutes(mux, l, nil)
 	case l.Role == world.RoleWorker && s.world.Plain():
 		s.sglangRoutes(mux, l)
 	case l.Role == world.RoleWorker:

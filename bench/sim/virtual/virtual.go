@@ -142,5 +142,5 @@ func (r *run) scrape(t *target) error {
 
 // port is where such a process listens by custom.
 var port = map[world.Role]int{
-	world.RoleFrontend: 8000, world.RoleWorker: 9090, world.RoleDCGM: 9400, world.RoleKVBM: 6880, world.RolePlanner: 9085,
+	world.RoleFrontend: 8000, world.RoleRouter: 9090, world.RoleWorker: 9090, world.RoleDCGM: 9400, world.RoleKVBM: 6880, world.RolePlanner: 9085,
 }
