@@ -172,6 +172,9 @@ func (b *builder) variant(v Variant, p part, named bool) string {
 			ranks = append(ranks, own)
 		}
 	}
+	if v.place() != "instance" {
+		x = "max by (" + strings.Join(b.device(v), ", ") + ") (" + x + ")"
+	}
 	if len(ranks) > 0 && p.operator() != "max" {
 		x = "max without (" + strings.Join(ranks, ", ") + ") (" + x + ")"
 	}
@@ -187,6 +190,17 @@ func (b *builder) variant(v Variant, p part, named bool) string {
 		x += " * " + strconv.FormatFloat(v.Factor, 'f', -1, 64)
 	}
 	return x
+}
+
+// device are the labels that tell values of a GPU apart. What differs by others
+// is the same value once more: of a second exporter, of each pod that shares
+// the GPU, or of each MIG instance where the value is the whole GPU's.
+func (b *builder) device(v Variant) []string {
+	by := slices.Sorted(maps.Values(v.Labels))
+	if slices.Contains(b.by, "instance") {
+		by = append(by, "instance")
+	}
+	return by
 }
 
 // rename merges a spelling per place by its own labels, then gives those

@@ -124,7 +124,7 @@ func TestLabels(t *testing.T) {
 		finished_reason forward_overlap gpu gpu_name host instance kind mig_id mig_profile migration_type mode model moe_ep_rank namespace outcome
 		phase pid plugin_id policy policy_class pool pp_rank process rank_state reason request_type router_id routing_group sleep_state source
 		stage state status storage_backend target_component target_endpoint target_namespace tp_rank uuid warning_kind worker worker_hex worker_id
-		worker_type`)
+		worker_type xid`)
 	if got := Default().Labels(); !slices.Equal(got, want) {
 		t.Errorf("canonical labels\n%v\nwant\n%v", got, want)
 	}

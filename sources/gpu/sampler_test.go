@@ -130,9 +130,12 @@ func describe(out *strings.Builder, s State) {
 	fmt.Fprintf(out, "%s\n%s: %s; hint: %s\n", s, s.Code, s.Why, s.Hint)
 	for _, g := range s.GPUs {
 		fmt.Fprintf(out, "%d %s %s %s\n  %s: %s; hint: %s\n", g.Index, g.UUID, g.Model, g.PCI, g.Code, g.Why, g.Hint)
-		for what, list := range map[string][]string{"notes": g.Notes, "missing": g.Missing, "failed": g.Failed} {
-			if len(list) > 0 {
-				defer fmt.Fprintf(out, "%d %s: %s\n", g.Index, what, strings.Join(list, ", "))
+		for _, l := range []struct {
+			what string
+			list []string
+		}{{"notes", g.Notes}, {"missing", g.Missing}, {"failed", g.Failed}} {
+			if len(l.list) > 0 {
+				fmt.Fprintf(out, "  %s: %s\n", l.what, strings.Join(l.list, ", "))
 			}
 		}
 	}
@@ -289,8 +292,8 @@ func TestLostGPUIsLeftAlone(t *testing.T) {
 func TestStuckCall(t *testing.T) {
 	sick, well := h100("GPU-1"), h100("GPU-2")
 	r := rigged(t, newHost(sick, well))
-	for len(r.answered) > 0 {
-		<-r.answered
+	for range 2 {
+		<-r.answered // of Open
 	}
 	block := make(chan struct{})
 	sick.mu.Lock()
@@ -317,10 +320,6 @@ func TestStuckCall(t *testing.T) {
 	if g[0].Code != NotAnswering || !strings.Contains(g[0].Why, "has not returned for 2s") || g[0].UUID != "GPU-1" || g[1].Code != OK {
 		t.Errorf("%+v", g)
 	}
-	if n := sick.called("power"); n != 2 {
-		t.Errorf("power was asked %d times: a stuck GPU is asked on", n)
-	}
-
 	// Close does not wait for it for ever, and says so.
 	over := make(chan time.Time)
 	close(over)
@@ -339,6 +338,9 @@ func TestStuckCall(t *testing.T) {
 	close(block)
 	<-r.ended
 	<-r.host.shut
+	if n := sick.called("power"); n != 2 {
+		t.Errorf("power was asked %d times: a stuck GPU is asked on", n)
+	}
 	if err := r.Close(); err != nil {
 		t.Errorf("close again gave %v", err)
 	}
