@@ -22,26 +22,27 @@ type binding struct {
 // Actions that the root handles. Names are stable: the palette, tests and
 // documents use them.
 const (
-	actScreen   = "screen"
-	actPause    = "pause"
-	actEarlier  = "step-back"
-	actLater    = "step-forward"
-	actLive     = "live"
-	actWindow   = "window"
-	actZoomIn   = "zoom-in-time"
-	actZoomOut  = "zoom-out-time"
-	actSource   = "source"
-	actMaximise = "maximise"
-	actExplain  = "explain"
-	actFilter   = "filter"
-	actHelp     = "help"
-	actPalette  = "palette"
-	actTargets  = "targets"
-	actTheme    = "theme"
-	actRefresh  = "refresh"
-	actQuit     = "quit"
-	actSuspend  = "suspend"
-	actEscape   = "escape"
+	actScreen     = "screen"
+	actPause      = "pause"
+	actEarlier    = "step-back"
+	actLater      = "step-forward"
+	actLive       = "live"
+	actWindow     = "window"
+	actZoomIn     = "zoom-in-time"
+	actZoomOut    = "zoom-out-time"
+	actSource     = "source"
+	actMaximise   = "maximise"
+	actExplain    = "explain"
+	actFilter     = "filter"
+	actHelp       = "help"
+	actPalette    = "palette"
+	actTargets    = "targets"
+	actDeployment = "deployment"
+	actTheme      = "theme"
+	actRefresh    = "refresh"
+	actQuit       = "quit"
+	actSuspend    = "suspend"
+	actEscape     = "escape"
 )
 
 // bindings is the one key table. Keys are spelled as Bubble Tea spells them.
@@ -71,14 +72,15 @@ var bindings = []binding{
 	{action: actPause, keys: []string{"space"}, help: "pause the view; collection goes on", group: "time", hint: "pause"},
 	{action: actEarlier, keys: []string{"["}, help: "step back in time", group: "time", hint: "back"},
 	{action: actLater, keys: []string{"]"}, help: "step forward in time", group: "time", hint: "forward"},
-	{action: actLive, keys: []string{"\\"}, help: "back to live", group: "time"},
+	{action: actLive, keys: []string{"\\"}, help: "back to live, or to the newest moment of a recording", group: "time"},
 	{action: actWindow, keys: []string{"w"}, help: "next window", group: "time", hint: "window"},
 	{action: actZoomIn, keys: []string{"+", "="}, help: "shorter window", group: "time"},
 	{action: actZoomOut, keys: []string{"-"}, help: "longer window", group: "time"},
 
 	{action: actSource, keys: []string{"o"}, help: "where latency was measured: frontend, router, engine", group: "figures", hint: "source"},
 	{action: actExplain, keys: []string{"e"}, help: "explain the focused figure: meaning, query, age", group: "figures", hint: "explain"},
-	{action: actTargets, keys: []string{"t"}, help: "targets: health, and what each scrape costs", group: "figures"},
+	{action: actTargets, keys: []string{"t"}, help: "targets: health, what each scrape costs, and what discovery tried", group: "figures"},
+	{action: actDeployment, keys: []string{"d"}, help: "pick a deployment and a model, or everything", group: "figures"},
 	{action: actTheme, keys: []string{"ctrl+t"}, help: "next theme", group: "program"},
 	{action: actRefresh, keys: []string{"r"}, help: "refresh now", group: "program"},
 	{action: actHelp, keys: []string{"?"}, help: "keys and glossary", group: "program"},

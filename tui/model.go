@@ -16,6 +16,7 @@ import (
 	"dynascope/sources/feed"
 	"dynascope/themes"
 	"dynascope/tui/pane"
+	"dynascope/tui/report"
 )
 
 // Feed answers one tick; *feed.Feed is the real one.
@@ -32,6 +33,25 @@ type Options struct {
 	Name string
 	// Tick is how often the feed is asked while live; zero means a second.
 	Tick time.Duration
+	// LowBandwidth draws at most every five seconds, and less.
+	LowBandwidth bool
+	// At is a moment to open paused at; zero opens live.
+	At time.Time
+	// Recording: the store holds the past only. Its present is the newest
+	// moment recorded, which moves on while a recorder is still writing.
+	Recording bool
+	// Recorded tells the span that the store holds; zero times are unknown. It
+	// is asked beside each tick, never while drawing. May be nil.
+	Recorded func() (oldest, newest time.Time)
+	// Deployments lists what the scope can be limited to; asked when the
+	// picker opens, and now and then while one is picked, so that its scope
+	// follows a fleet that changes. Nil: there is nothing to pick.
+	Deployments func(ctx context.Context) ([]Deployment, error)
+	// Deployment is picked from the start; the zero value is everything.
+	Deployment Deployment
+	// Tried lists what discovery tried and found; asked beside each tick. May
+	// be nil.
+	Tried func() []report.TriedLine
 	// Window is the look-back to start with, one of windows.
 	Window time.Duration
 	SLA    pane.SLA
@@ -45,6 +65,9 @@ type Options struct {
 	// Now is the clock; nil means time.Now. Tests set it.
 	Now func() time.Time
 }
+
+// lowBandwidthTick is the least time between drawings that no key asked for.
+const lowBandwidthTick = 5 * time.Second
 
 // Model is the console's state. Only Update changes it, on Bubble Tea's
 // goroutine.
@@ -62,14 +85,15 @@ type Model struct {
 	snap   *sources.Snapshot
 	window time.Duration
 	at     time.Time // zero while live
+	span   span
+	tried  []report.TriedLine
 
-	asking  bool // a tick is under way
-	asked   []sources.Need
-	follows int  // questions in a row that followed from an answer
-	again   bool // something changed meanwhile: ask again at once
-	overlay overlay
-	notice  notice
-	drawn   drawn
+	question question
+	follows  int // questions in a row that followed from an answer
+	picker   picker
+	overlay  overlay
+	notice   notice
+	drawn    drawn
 }
 
 // New makes the console. The context ends its questions; the caller cancels
@@ -84,7 +108,11 @@ func New(ctx context.Context, o Options) (*Model, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	m := &Model{Options: o, ctx: ctx, window: o.Window, source: pane.FromFrontend}
+	if o.LowBandwidth {
+		o.Tick = max(o.Tick, lowBandwidthTick)
+	}
+	m := &Model{Options: o, ctx: ctx, window: o.Window, at: o.At, source: pane.FromFrontend}
+	m.picker.chosen = o.Deployment
 	if err := m.setTheme(o.Theme); err != nil {
 		return nil, err
 	}
@@ -114,25 +142,8 @@ func (m *Model) Init() tea.Cmd { return tea.Batch(m.ask(), m.clock()) }
 // tickedMsg is the clock.
 type tickedMsg struct{}
 
-// answeredMsg carries a snapshot.
-type answeredMsg struct{ snap *sources.Snapshot }
-
 func (m *Model) clock() tea.Cmd {
 	return tea.Tick(m.Tick, func(time.Time) tea.Msg { return tickedMsg{} })
-}
-
-// ask starts a question unless one is under way; a skipped one is made up for
-// when the answer comes (samples may be skipped, changes of mind may not).
-func (m *Model) ask() tea.Cmd {
-	if m.asking {
-		m.again = true
-		return nil
-	}
-	m.asking, m.again = true, false
-	m.asked = m.needs()
-	ask := feed.Ask{Needs: m.asked, At: m.at, Window: m.window}
-	ctx, f := m.ctx, m.Feed
-	return func() tea.Msg { return answeredMsg{f.Tick(ctx, ask)} }
 }
 
 // needs is the union of what the visible pane and the facts line draw.
@@ -156,6 +167,6 @@ func (m *Model) frame() pane.Frame {
 	w, h := m.paneArea()
 	return pane.Frame{
 		W: w, H: h, Snap: m.snap, Styles: m.styles, SLA: m.SLA, Window: m.window,
-		Source: m.source, Zoom: m.zoom, Paused: !m.at.IsZero(),
+		Source: m.source, Zoom: m.zoom, Paused: !m.at.IsZero(), LowBandwidth: m.LowBandwidth,
 	}
 }

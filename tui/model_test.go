@@ -20,6 +20,8 @@ var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
 // stubFeed answers with a snapshot of the moment asked for.
 type stubFeed struct {
+	store   string
+	newest  time.Time // of a recording
 	asks    []feed.Ask
 	now     time.Time
 	targets []sources.Target
@@ -31,6 +33,12 @@ func (f *stubFeed) Tick(_ context.Context, ask feed.Ask) *sources.Snapshot {
 	s := sources.Snapshot{Seq: uint64(len(f.asks)), At: ask.At, Live: ask.At.IsZero(), Window: ask.Window, Have: ask.Window, Store: "embedded", Targets: f.targets, Workers: f.workers}
 	if s.Live {
 		s.At = f.now
+		if !f.newest.IsZero() {
+			s.At, s.Live = f.newest, false
+		}
+	}
+	if f.store != "" {
+		s.Store = f.store
 	}
 	return sources.NewSnapshot(s, map[sources.Need]*sources.Figure{})
 }
@@ -73,10 +81,14 @@ type story struct {
 	quit bool
 }
 
-func tell(t *testing.T) *story {
+func tell(t *testing.T, with ...func(*Options)) *story {
 	t.Helper()
 	s := &story{T: t, feed: &stubFeed{now: noon, targets: []sources.Target{{Instance: "h:8000", Health: sources.HealthUp, LastGood: noon, Interval: time.Second, Role: "frontend"}}}, a: &stubPane{id: "alpha"}, b: &stubPane{id: "beta"}}
-	m, err := New(context.Background(), Options{Feed: s.feed, Catalog: catalog.Default(), Panes: []pane.Pane{s.a, s.b}, Now: func() time.Time { return s.feed.now }})
+	o := Options{Feed: s.feed, Catalog: catalog.Default(), Panes: []pane.Pane{s.a, s.b}, Now: func() time.Time { return s.feed.now }}
+	for _, w := range with {
+		w(&o)
+	}
+	m, err := New(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +114,7 @@ func (s *story) drain(cmd tea.Cmd) {
 		for _, c := range msg {
 			s.drain(c)
 		}
-	case answeredMsg:
+	case answeredMsg, deploymentsMsg:
 		s.send(msg)
 	case tea.QuitMsg:
 		s.quit = true
@@ -253,10 +265,10 @@ func TestEscapeNeverQuits(t *testing.T) {
 }
 
 func TestEveryScreenIsExactlyTheTerminal(t *testing.T) {
-	s := tell(t)
+	s := tell(t, func(o *Options) { o.Deployments = twoDeployments; o.Tried = tried })
 	for _, size := range [][2]int{{0, 0}, {1, 1}, {5, 3}, {20, 5}, {80, 24}, {140, 42}, {250, 70}} {
 		s.send(tea.WindowSizeMsg{Width: size[0], Height: size[1]})
-		for _, over := range []string{"", "?", "t", "e", ":"} {
+		for _, over := range []string{"", "?", "t", "e", ":", "d"} {
 			if over != "" {
 				s.keys(over)
 			}
@@ -304,9 +316,13 @@ func TestALateAnswerOfAnotherMomentIsDropped(t *testing.T) {
 	s := tell(t)
 	s.keys("space", "[")
 	stale := sources.NewSnapshot(sources.Snapshot{At: noon.Add(-time.Hour)}, nil)
-	s.m.Update(answeredMsg{stale})
+	s.m.Update(answeredMsg{snap: stale, at: stale.At})
 	if s.m.snap == stale {
 		t.Error("an answer for a moment that was left is shown")
+	}
+	s.m.Update(answeredMsg{snap: stale, at: s.m.at, scope: "another"})
+	if s.m.snap == stale {
+		t.Error("an answer for a deployment that was left is shown")
 	}
 }
 

@@ -41,7 +41,7 @@ func (m *Model) openOverlay(kind string) tea.Cmd {
 	if kind == actFilter {
 		f, ok := m.pane().(pane.Filterer)
 		if !ok {
-			m.notice.say("nothing to filter on this screen")
+			m.say("nothing to filter on this screen")
 			return nil
 		}
 		m.overlay = overlay{kind: kind, input: f.Filter()}
@@ -68,6 +68,9 @@ func (m *Model) overlayKey(key string, msg tea.KeyPressMsg) tea.Cmd {
 	}
 	if m.overlay.typing() {
 		return m.typeKey(key, msg)
+	}
+	if m.overlay.kind == actDeployment {
+		return m.pickerKey(key)
 	}
 	switch key {
 	case "esc", "q", "enter":
@@ -173,7 +176,9 @@ func (m *Model) overlayLines(w, h int) []string {
 	case actExplain:
 		return m.explainLines(w)
 	case actTargets:
-		return m.targetLines(w)
+		return append(m.targetLines(w), m.triedLines(w)...)
+	case actDeployment:
+		return m.pickerLines(w, h)
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ func (m *Model) paletteRows() []paletteRow {
 	for _, name := range themes.Names() {
 		all = append(all, paletteRow{"theme " + name, "colours", "", func(m *Model) tea.Cmd {
 			if err := m.setTheme(name); err != nil {
-				m.notice.say(err.Error())
+				m.say(err.Error())
 			}
 			return nil
 		}})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 
 	"dynascope/sources"
 	"dynascope/sources/text"
@@ -30,11 +31,17 @@ func (m *Model) header() string {
 	if m.snap != nil && len(m.snap.Models) > 0 {
 		models = text.Clean(strings.Join(m.snap.Models, ", "), 60)
 	}
-	if name == "" {
+	if name == "" && m.picker.chosen.Name == "" {
 		name, models = models, ""
 	}
 	title := s.Title.Render("dynascope")
 	parts := []cells.Part{cells.L(" "+title, 4), cells.L(s.Text.Render(text.Clean(name, 60)), 0)}
+	if scope := text.Clean(m.picker.chosen.Name, 60); scope != "" {
+		parts = append(parts, cells.L(s.Accent.Render(scope), 0))
+		if strings.Contains(strings.ToLower(scope), strings.ToLower(models)) {
+			models = ""
+		}
+	}
 	if models != "" {
 		parts = append(parts, cells.L(s.Text.Render(models), 3))
 	}
@@ -79,17 +86,30 @@ func (m *Model) census() string {
 	return strings.Join(out, " · ")
 }
 
+// storeMark names the store and how old its newest page is; of a recording
+// the time that it covers.
 func (m *Model) storeMark() string {
 	s := m.styles
 	if m.snap == nil {
 		return s.Dim.Render(s.G.Idle + " starting")
 	}
-	store := fmt.Sprintf("%s %s", m.snap.Store, text.Age(m.Tick))
 	up := 0
+	var newest time.Time
 	for _, t := range m.snap.Targets {
 		if t.Health == sources.HealthUp {
 			up++
 		}
+		if t.LastGood.After(newest) {
+			newest = t.LastGood
+		}
+	}
+	store := m.snap.Store
+	switch {
+	case m.Recording:
+		store = "recording" + m.spanMark()
+	case m.at.IsZero() && !newest.IsZero():
+		// Between two looks a page can be no younger than what is on screen.
+		store += " " + text.Age(max(m.Now().Sub(newest), m.Tick).Round(time.Second))
 	}
 	if up == 0 {
 		return s.Warn.Render(s.G.Warn + " " + store)
@@ -97,16 +117,35 @@ func (m *Model) storeMark() string {
 	return s.Good.Render(s.G.Good) + " " + s.Dim.Render(store)
 }
 
+// spanMark is the time that a recording covers: " 01:12–03:12Z".
+func (m *Model) spanMark() string {
+	from, to := m.span.oldest, m.span.newest
+	switch {
+	case to.IsZero():
+		return ""
+	case from.IsZero() || m.w < 100:
+		return " " + to.UTC().Format("15:04")
+	case sameDay(from, to):
+		return " " + from.UTC().Format("15:04") + "–" + to.UTC().Format("15:04Z")
+	default:
+		return " " + from.UTC().Format("01-02 15:04") + "–" + to.UTC().Format("01-02 15:04Z")
+	}
+}
+
 func (m *Model) clockMark() string {
 	s := m.styles
-	if m.snap == nil {
+	switch {
+	case m.snap == nil:
 		return ""
+	case m.at.IsZero() && m.Recording:
+		return s.Good.Render("NEWEST") + " " + s.Text.Render(m.moment(m.snap.At))
+	case m.at.IsZero():
+		return s.Good.Render("LIVE") + " " + s.Text.Render(text.Clock(m.snap.At))
+	case m.Recording:
+		return s.Select.Render(" AT " + m.moment(m.at) + " ")
+	default:
+		return s.Select.Render(" PAUSED " + m.moment(m.at) + " ")
 	}
-	at := text.Clock(m.snap.At)
-	if m.at.IsZero() {
-		return s.Good.Render("LIVE") + " " + s.Text.Render(at)
-	}
-	return s.Select.Render(" PAUSED " + text.Clock(m.at) + " ")
 }
 
 func (m *Model) windowMark() string {
@@ -130,13 +169,18 @@ func (m *Model) facts() string {
 		return cells.Line(m.w, cells.L(" "+s.Warn.Render(s.G.Unknown+" NO DATA")+"  "+why, 0))
 	}
 	parts := []cells.Part{cells.L(" "+m.ttftFact(), 0)}
+	whole := false
 	add := func(label string, n sources.Need, priority int) {
 		f := m.snap.Figure(n)
+		whole = whole || f.AllModels
 		parts = append(parts, cells.Part{Text: s.Dim.Render(label+" ") + figure.Value(f, m.snap.At, s), Priority: priority, Sep: s.Dim.Render(" · ")})
 	}
 	add("running", factRunning, 3)
 	add("queue", factWaiting, 1)
 	add("KV", factKV, 2)
+	if whole {
+		parts = append(parts, cells.Part{Text: s.Dim.Render("all models"), Priority: 4, Sep: s.Dim.Render(" · ")})
+	}
 	if n := m.staleTargets(); n != "" {
 		parts = append(parts, cells.Part{Text: s.Warn.Render(s.G.Warn) + " " + n, Priority: 0, Sep: s.Dim.Render(" · ")})
 	}
@@ -155,6 +199,9 @@ func (m *Model) ttftFact() string {
 	}
 	out := s.Dim.Render("TTFT p95 ") + figure.Quantile(f, 0.95, s)
 	if b, ok := f.Buckets(); ok && b.N > 0 {
+		if f.AllModels {
+			from += ", all models"
+		}
 		out += s.Dim.Render(" (n " + text.Count(math.Round(b.N)) + ", " + from + ")")
 	}
 	return out
@@ -163,6 +210,14 @@ func (m *Model) ttftFact() string {
 // silence says why there is nothing to show, with the first hint that helps.
 func (m *Model) silence() string {
 	if len(m.snap.Targets) == 0 {
+		switch {
+		case m.picker.chosen.Name != "":
+			return text.Clean(m.picker.chosen.Name, 60) + " has no targets at this moment; d picks another"
+		case m.Recording:
+			return "the recording holds no targets"
+		case m.Deployments != nil:
+			return "no targets were found in " + m.snap.Store
+		}
 		return "no targets; start with --target http://HOST:8000"
 	}
 	pending := true

@@ -28,34 +28,17 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		if !m.at.IsZero() {
 			return m, m.clock() // paused: the view stands still
 		}
-		return m, tea.Batch(m.ask(), m.clock())
+		return m, tea.Batch(m.ask(), m.renewScope(), m.clock())
 	case answeredMsg:
-		m.asking = false
-		if msg.snap != nil && m.wanted(msg) {
-			m.snap = msg.snap
-		}
-		// What the pane needs can follow from what has just come (the span of
-		// its charts, a worker that appeared): ask for the rest at once.
-		if m.again {
-			return m, m.ask()
-		}
-		if m.follows < mostFollows && !slices.Equal(m.asked, m.needs()) {
-			m.follows++
-			return m, m.ask()
-		}
-		m.follows = 0
+		return m, m.answered(msg)
+	case impatientMsg:
+		return m, m.giveUp(msg.n)
+	case deploymentsMsg:
+		return m, m.listed(msg)
 	case tea.KeyPressMsg:
 		return m, m.key(msg)
 	}
 	return m, nil
-}
-
-// wanted drops an answer for a moment that the user has left meanwhile.
-func (m *Model) wanted(msg answeredMsg) bool {
-	if m.at.IsZero() {
-		return msg.snap.Live
-	}
-	return msg.snap.Live || msg.snap.At.Equal(m.at)
 }
 
 func (m *Model) key(msg tea.KeyPressMsg) tea.Cmd {
@@ -89,8 +72,7 @@ func (m *Model) do(action string) tea.Cmd {
 	case actLater:
 		return m.step(+1)
 	case actLive:
-		m.at = time.Time{}
-		return m.ask()
+		return m.live()
 	case actWindow:
 		return m.setWindow(windows[(slices.Index(windows, m.window)+1)%len(windows)])
 	case actZoomIn:
@@ -99,7 +81,7 @@ func (m *Model) do(action string) tea.Cmd {
 		return m.zoomTime(+1)
 	case actSource:
 		m.source = m.source.After()
-		m.notice.say("latency as the " + string(m.source) + " measured it")
+		m.say("latency as the " + string(m.source) + " measured it")
 		return m.ask()
 	case actMaximise:
 		m.zoom = !m.zoom
@@ -107,10 +89,12 @@ func (m *Model) do(action string) tea.Cmd {
 	case actTheme:
 		names := themes.Names()
 		_ = m.setTheme(names[(slices.Index(names, m.theme)+1)%len(names)])
-		m.notice.say("theme " + m.theme)
+		m.say("theme " + m.theme)
 		return nil
 	case actHelp, actPalette, actTargets, actExplain, actFilter:
 		return m.openOverlay(action)
+	case actDeployment:
+		return m.openPicker()
 	case actEscape:
 		return m.escape()
 	}
@@ -148,43 +132,6 @@ func (m *Model) escape() tea.Cmd {
 		return m.ask()
 	}
 	return m.press(pane.Back)
-}
-
-// pause freezes the view at the moment on screen, or goes back to live.
-func (m *Model) pause() tea.Cmd {
-	if !m.at.IsZero() {
-		m.at = time.Time{}
-		return m.ask()
-	}
-	if m.snap != nil {
-		m.at = m.snap.At
-	}
-	return nil
-}
-
-// step moves the moment on screen by a tenth of the window, at least ten
-// seconds; stepping past now is live again.
-func (m *Model) step(by int) tea.Cmd {
-	if m.snap == nil {
-		return nil
-	}
-	from := m.at
-	if from.IsZero() {
-		if by > 0 {
-			return nil
-		}
-		from = m.snap.At
-	}
-	to := from.Add(time.Duration(by) * max(m.window/10, 10*time.Second))
-	if by > 0 && m.snap.Live {
-		m.at = time.Time{}
-		return m.ask()
-	}
-	if by > 0 && !to.Before(m.Now()) {
-		to = time.Time{}
-	}
-	m.at = to
-	return m.ask()
 }
 
 func (m *Model) zoomTime(by int) tea.Cmd {

@@ -112,6 +112,9 @@ type Frame struct {
 	Source Source
 	// Zoom: only the focused part of the pane is wanted, over the whole area.
 	Zoom bool
+	// LowBandwidth: the line is thin; what changes with every second without
+	// saying anything (ages, spinners, chart shifts) is better left out.
+	LowBandwidth bool
 	// Paused: the user stopped the view or went back in time.
 	Paused bool
 }

@@ -13,6 +13,7 @@ import (
 
 	"dynascope/profiling/triage"
 	"dynascope/sources"
+	"dynascope/sources/text"
 	"dynascope/tui/pane"
 )
 
@@ -76,6 +77,7 @@ type document struct {
 	Latency []latencyDoc     `json:"latency"`
 	Totals  map[string]value `json:"totals"`
 	Figures []figureDoc      `json:"figures"`
+	Tried   []triedDoc       `json:"discovery"`
 }
 
 type slaDoc struct {
@@ -183,14 +185,14 @@ type groupDoc struct {
 	AgeS   number         `json:"age_s"`
 }
 
-// JSON writes the document.
-func JSON(w io.Writer, s *sources.Snapshot, sla pane.SLA) error {
+// JSON writes the document; tried is what discovery did, if it ran.
+func JSON(w io.Writer, s *sources.Snapshot, sla pane.SLA, tried ...TriedLine) error {
 	doc := document{
 		Schema: Schema, At: s.At, Live: s.Live, Store: s.Store,
 		WindowS: seconds(s.Window), HaveS: seconds(s.Have),
 		SLA:    slaDoc{seconds(sla.TTFT), seconds(sla.ITL)},
 		Models: append([]string{}, s.Models...), Targets: targetDocs(s), Workers: workerDocs(s),
-		Path: pathOf(s), Totals: map[string]value{}, Figures: []figureDoc{},
+		Path: pathOf(s), Totals: map[string]value{}, Figures: []figureDoc{}, Tried: triedDocs(tried),
 	}
 	for _, k := range latencyKeys {
 		doc.Latency = append(doc.Latency, latencyOf(s, k, sla))
@@ -215,7 +217,7 @@ func targetDocs(s *sources.Snapshot) []targetDoc {
 	out := []targetDoc{}
 	for _, t := range s.Targets {
 		d := targetDoc{
-			Instance: t.Instance, URL: t.URL, Role: t.Role, Health: t.Health.String(), Error: t.Error,
+			Instance: t.Instance, URL: t.URL, Role: t.Role, Health: t.Health.String(), Error: text.Clean(t.Error, errorRunes),
 			IntervalS: seconds(t.Interval), Slowed: t.Slowed, TookS: seconds(t.Took), ServerS: seconds(t.ServerShare),
 			Bytes: t.Bytes, Samples: t.Samples, Insecure: t.Insecure,
 		}
@@ -290,7 +292,7 @@ func figureOf(f *sources.Figure, at time.Time) figureDoc {
 	d := figureDoc{
 		Key: f.Need.Key, Form: string(f.Need.Form), By: f.Need.By, Title: f.Title, Unit: f.Unit,
 		Status: f.Status.String(), AgeS: seconds(max(0, at.Sub(f.At))), WindowS: seconds(f.Window),
-		Groups: []groupDoc{}, Tried: f.Tried, Found: f.Found, AllModels: f.AllModels, Note: noteOf(f), Error: f.Err, Expr: f.Expr,
+		Groups: []groupDoc{}, Tried: f.Tried, Found: f.Found, AllModels: f.AllModels, Note: noteOf(f), Error: text.Clean(f.Err, errorRunes), Expr: f.Expr,
 	}
 	for _, g := range f.Series {
 		if p, ok := g.Last(); ok {

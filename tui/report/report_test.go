@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"dynascope/sources"
 	"dynascope/tui/cells"
 	"dynascope/tui/pane"
 	"dynascope/tui/pane/panetest"
@@ -70,7 +71,7 @@ func TestJSONHoldsForAnyData(t *testing.T) {
 		if doc["schema"] != Schema {
 			t.Errorf("%v: schema %v", data, doc["schema"])
 		}
-		for _, list := range []string{"models", "targets", "workers", "latency", "figures"} {
+		for _, list := range []string{"models", "targets", "workers", "latency", "figures", "discovery"} {
 			if doc[list] == nil {
 				t.Errorf("%v: %s is null, want a list", data, list)
 			}
@@ -118,5 +119,46 @@ func TestAWorkersRanksStandTogether(t *testing.T) {
 	}
 	if n != want || len(workerDocs(snap)) != len(snap.Workers) {
 		t.Errorf("%d ranks of %d workers, want %d of %d", n, len(workerDocs(snap)), want, len(snap.Workers))
+	}
+}
+
+// Each target's error and each address tried stands on a line of its own,
+// whatever the text holds.
+func TestErrorsAndAttemptsAreOneLineEach(t *testing.T) {
+	f := frame(110, 32)
+	f.Snap = sources.NewSnapshot(sources.Snapshot{At: panetest.Now(), Targets: []sources.Target{
+		{Instance: "a:1", Health: sources.HealthDown, Error: "fetch the page: HTML\x1b[2J\nis no page; hint: the port is a web server"},
+		{Instance: "b:2\x1b]0;x\x07", Health: sources.HealthPending, Error: "dial: refused; hint: is it running?"},
+	}}, nil)
+	tried := []TriedLine{{"127.0.0.1:8000", "documented\nport", "frontend"}, {"127.0.0.1:9400", "flag of process 7", "refused\x1b[2J"}}
+	var out bytes.Buffer
+	if err := Text(&out, f, nil, tried...); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(out.String(), "\n")
+	for _, want := range []string{"fetch the page: HTML is no page; hint: the port is a web server", "dial: refused; hint: is it running?", "documented port", "flag of process 7"} {
+		n := 0
+		for _, l := range lines {
+			if strings.Contains(l, want) {
+				n++
+			}
+		}
+		if n != 1 {
+			t.Errorf("%q stands on %d lines:\n%s", want, n, out.String())
+		}
+	}
+	if strings.ContainsAny(out.String(), "\x1b\x07") {
+		t.Errorf("control characters in %q", out.String())
+	}
+	out.Reset()
+	if err := JSON(&out, f.Snap, pane.SLA{}, tried...); err != nil {
+		t.Fatal(err)
+	}
+	var doc document
+	if err := json.Unmarshal(out.Bytes(), &doc); err != nil {
+		t.Fatal(err)
+	}
+	if len(doc.Targets) != 2 || doc.Targets[0].Error != "fetch the page: HTML is no page; hint: the port is a web server" || len(doc.Tried) != 2 || doc.Tried[1].Outcome != "refused" {
+		t.Errorf("%+v %+v", doc.Targets, doc.Tried)
 	}
 }

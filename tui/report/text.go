@@ -15,9 +15,13 @@ import (
 // end are dropped.
 const textHeight = 32
 
+// errorRunes is the most of an error's text that is written, on one line.
+const errorRunes = 300
+
 // Text writes the panes one below the other, without colour, then the
-// targets. The frame's size and snapshot decide the rest.
-func Text(w io.Writer, f pane.Frame, panes []pane.Pane) error {
+// targets, and what discovery tried, if it ran. The frame's size and snapshot
+// decide the rest.
+func Text(w io.Writer, f pane.Frame, panes []pane.Pane, tried ...TriedLine) error {
 	var b strings.Builder
 	s := f.Snap
 	fmt.Fprintf(&b, "dynascope  %s  %s  %s  window %s", strings.Join(cleaned(s.Models), ", "), s.Store, text.Clock(s.At), text.Age(s.Window))
@@ -32,6 +36,12 @@ func Text(w io.Writer, f pane.Frame, panes []pane.Pane) error {
 	b.WriteString("\n== targets ==\n")
 	for _, t := range s.Targets {
 		b.WriteString(targetLine(s, t) + "\n")
+	}
+	if len(tried) > 0 {
+		b.WriteString("\n== discovery ==\n")
+		for _, t := range tried {
+			b.WriteString(triedLine(t) + "\n")
+		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -55,7 +65,7 @@ func targetLine(s *sources.Snapshot, t sources.Target) string {
 	case t.Health == sources.HealthUp:
 		line += fmt.Sprintf(" %s every %s, server %s, %s, %s lines", text.Millis(t.Took.Seconds()), text.Age(t.Interval), text.Millis(t.ServerShare.Seconds()), text.Bytes(float64(t.Bytes)), text.Count(float64(t.Samples)))
 	case t.Error != "":
-		line += " " + text.Clean(t.Error, 300)
+		line += " " + text.Clean(t.Error, errorRunes)
 	}
 	if t.Health == sources.HealthDown && !t.LastGood.IsZero() {
 		line += " (last good " + text.Age(s.At.Sub(t.LastGood)) + " ago)"
