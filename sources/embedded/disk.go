@@ -31,6 +31,9 @@ func (s *Store) maintain() {
 		case <-tick.C:
 		}
 		s.checkDisk()
+		if s.record != nil {
+			s.keepWithin()
+		}
 		if n%12 == 0 {
 			s.moveChunks(s.now())
 		}

@@ -4,7 +4,7 @@
 // answers PromQL.
 //
 // It does not find targets, does not know what a metric means, draws nothing,
-// and keeps nothing past Close.
+// and keeps nothing past Close, unless it records.
 //
 // What it adds to the engine it wraps:
 //
@@ -21,5 +21,8 @@
 //   - a target can be fed by hand at given times instead of being scraped, with
 //     the same samples coming of it (push.go, intake.go);
 //   - a page can come from a function of this process, such as a sampler of the
-//     GPU driver, as if it were scraped (local.go).
+//     GPU driver, as if it were scraped (local.go);
+//   - with Options.Record its directory outlives it (record.go), and another
+//     process reads it without a trace, also while it is written (recording.go,
+//     tail.go).
 package embedded

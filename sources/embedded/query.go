@@ -22,7 +22,7 @@ const maxSteps = 11_000
 func (s *Store) Instant(ctx context.Context, expr string, at time.Time) ([]sources.Series, error) {
 	opts := promql.NewPrometheusQueryOpts(false, s.lookback(at, at))
 	out, err := s.ask(ctx, func(ctx context.Context) (promql.Query, error) {
-		return s.engine.NewInstantQuery(ctx, s.db, opts, expr, at)
+		return s.engine.NewInstantQuery(ctx, s.data, opts, expr, at)
 	})
 	for _, x := range out {
 		if len(x.Points) != 1 {
@@ -42,7 +42,7 @@ func (s *Store) Range(ctx context.Context, expr string, span sources.Span) ([]so
 	}
 	opts := promql.NewPrometheusQueryOpts(false, s.lookback(span.From, span.To))
 	return s.ask(ctx, func(ctx context.Context) (promql.Query, error) {
-		return s.engine.NewRangeQuery(ctx, s.db, opts, expr, span.From, span.To, span.Step)
+		return s.engine.NewRangeQuery(ctx, s.data, opts, expr, span.From, span.To, span.Step)
 	})
 }
 

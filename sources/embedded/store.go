@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/scrape"
+	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb"
 
 	"dynascope/sources"
@@ -42,13 +43,20 @@ type Options struct {
 	// Dir holds the samples and must belong to this store alone. Empty means a
 	// private directory under os.TempDir(), mode 0700, removed by Close.
 	Dir string
+	// Record makes Dir a recording: it outlives the store (OpenRecording reads
+	// it, also while the store writes), is continued by a later one, and belongs
+	// to one recorder at a time. Dir must be new, empty or a recording.
+	Record bool
 	// KeepNames are the metric names to keep; nil keeps all. up and the
 	// scrape_* series that describe a scrape are always kept.
 	KeepNames []string
-	// Retention is how far back questions reach, default 2 h.
+	// Retention is how far back questions reach, default 2 h; of a recording
+	// 24 h.
 	Retention time.Duration
 	// MaxBytes bounds the blocks on disk, default 1 GiB. The newest part, up to
-	// 3/8 of the retention, is not in blocks yet and comes on top.
+	// 3/8 of the retention, is not in blocks yet and comes on top. Of a recording
+	// it bounds everything, the write-ahead log included; default 4 GiB, at least
+	// 32 MiB.
 	MaxBytes int64
 	// QueryTimeout bounds one query, waiting included, default 10 s.
 	QueryTimeout time.Duration
@@ -66,7 +74,9 @@ type Store struct {
 
 	base    *config.Config // what config.Load makes of nothing; the manager takes no other
 	db      *tsdb.DB
-	birth   sync.Mutex // held while a series is created, see appendTo
+	data    storage.Queryable // what questions are asked of: db, and more for a replay
+	record  *recording        // nil: not a recording
+	birth   sync.Mutex        // held while a series is created, see appendTo
 	manager *scrape.Manager
 	engine  *promql.Engine
 	conns   *connTracker
@@ -97,7 +107,7 @@ type Store struct {
 
 	fullDisk atomic.Bool // history is no longer written
 	warnMu   sync.Mutex
-	warnings [2]string // by warnDisk, warnWrite
+	warnings [3]string // by warnDisk …
 }
 
 var _ sources.Store = (*Store)(nil)
@@ -110,15 +120,13 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("open the embedded store: %w", err)
 	}
-	if o.Retention <= 0 {
-		o.Retention = 2 * time.Hour
+	retention, most := 2*time.Hour, int64(1<<30)
+	if o.Record {
+		retention, most = recordRetention, recordBytes
 	}
-	if o.MaxBytes <= 0 {
-		o.MaxBytes = 1 << 30
-	}
-	if o.QueryTimeout <= 0 {
-		o.QueryTimeout = 10 * time.Second
-	}
+	fill(&o.Retention, retention)
+	fill(&o.MaxBytes, most)
+	fill(&o.QueryTimeout, 10*time.Second)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -145,10 +153,16 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s.own(func() { _ = s.manager.Run(s.sets) })
 	s.own(func() { defer close(s.planned); s.reconcile() })
 	s.own(s.maintain)
+	if s.record != nil {
+		s.own(s.keepRecord)
+	}
 	return s, nil
 }
 
 func (s *Store) openDir() error {
+	if s.opts.Record {
+		return s.claim()
+	}
 	if s.dir != "" {
 		if err := os.MkdirAll(s.dir, 0o700); err != nil {
 			return fmt.Errorf("open the embedded store: %w", err)
@@ -171,17 +185,20 @@ func (s *Store) openEngine() error {
 
 	block := min(max(s.opts.Retention/4, 10*time.Minute), 2*time.Hour)
 	o := tsdb.DefaultOptions()
-	o.WALSegmentSize = -1 // the store ends with the process; a WAL would cost four times the disk
+	o.WALSegmentSize = -1 // this store ends with the process; a WAL would cost four times the disk
 	o.OutOfOrderTimeWindow = oooWindow.Milliseconds()
 	o.MinBlockDuration, o.MaxBlockDuration = block.Milliseconds(), block.Milliseconds()
 	o.RetentionDuration, o.MaxBytes = s.opts.Retention.Milliseconds(), s.opts.MaxBytes
 	o.MaxBlockChunkSegmentSize = 32 << 20    // preallocated at each block write
 	o.BlockReloadInterval = 1000 * time.Hour // see maintain
+	if s.record != nil {
+		s.recordOptions(o)
+	}
 	db, err := tsdb.Open(s.dir, s.log, reg, o, nil)
 	if err != nil {
 		return fmt.Errorf("open the embedded store in %s: %w; hint: the directory must be writable and used by one store only", filepath.Base(s.dir), err)
 	}
-	s.db = db
+	s.db, s.data = db, db
 
 	if s.base, err = config.Load("", s.log); err != nil {
 		_ = db.Close()
@@ -238,6 +255,9 @@ func (s *Store) Close() error {
 	s.asking.Wait()
 	s.appending.Wait() // before work: a late Add may just be starting its probe
 	s.work.Wait()
+	if s.record != nil {
+		s.writeRecord(true)
+	}
 	err := errors.Join(s.engine.Close(), s.db.Close())
 	if rerr := s.removeDir(); err == nil {
 		err = rerr
@@ -249,6 +269,9 @@ func (s *Store) Close() error {
 }
 
 func (s *Store) removeDir() error {
+	if s.record != nil {
+		return s.record.lock.Release()
+	}
 	if !s.private {
 		return nil
 	}
@@ -302,6 +325,7 @@ func (s *Store) Warning() string {
 const (
 	warnDisk = iota
 	warnWrite
+	warnRecord
 )
 
 // warn sets what Warning says of one subject; empty takes it back.
