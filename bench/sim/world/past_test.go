@@ -374,7 +374,7 @@ func read(t *testing.T, sc *scenario.Scenario, spans [3]span) *book {
 		}
 	}
 	// Let what has arrived end.
-	w.Advance(w.Now() + time.Minute)
+	w.Advance(w.Now() + 40*time.Second)
 	if err := w.Flush(); err != nil {
 		t.Fatal(err)
 	}

@@ -49,12 +49,12 @@ var stories = map[string]story{
 		{"load ÷ before", grows(arrivals(nil)), 1.2, 2},
 		{"load at the trough ÷ before", settles(arrivals(nil)), 0, 0.4},
 	})},
-	"healthy": {before: s(60, 120), during: s(240, 360), after: s(540, 600), brief: true, facts: wellFacts(0.9)},
+	"healthy": {before: s(60, 120), during: s(240, 360), after: s(540, 600), facts: wellFacts(0.9)},
 	"old-generation": {before: s(60, 120), during: s(180, 240), after: s(300, 360), facts: slices.Concat(wellFacts(0.9), []fact{
 		{"KVBM's older prefix", during(gauge("kvbm0", "dynamo_kvbm_matched_tokens")), 1, inf},
 		{"share of requests at the newer pool", during(mean(nil, is(on("worker2")))), 0.2, 0.5},
 	})},
-	"trtllm": {before: s(60, 120), during: s(180, 240), after: s(300, 360), brief: true, facts: slices.Concat(wellFacts(0.9), []fact{
+	"trtllm": {before: s(60, 120), during: s(180, 240), after: s(300, 360), facts: slices.Concat(wellFacts(0.9), []fact{
 		{"TTFT on the page", during(average("worker0", "trtllm_time_to_first_token_seconds")), 0.02, 0.2},
 		{"time per token on the page", during(average("worker0", "trtllm_time_per_output_token_seconds")), 0.008, 0.02},
 		{"running", during(gauge("worker0", "trtllm_num_requests_running")), 1, 20},
@@ -68,13 +68,13 @@ var stories = map[string]story{
 		{"KV use", during(peak("worker0", "vllm:kv_cache_usage_perc", `engine="0"`)), 0.005, 0.3},
 		{"tokens found in the prefix cache /s", during(rate("worker0", "vllm:prefix_cache_hits_total")), 50, inf},
 	})},
-	"textbook-queue": {before: s(60, 360), during: s(360, 660), after: s(660, 960), brief: true, facts: []fact{
+	"textbook-queue": {before: s(60, 360), during: s(360, 660), after: s(660, 960), facts: []fact{
 		{"mean wait, s", during(waited(nil)), 0.035, 0.09},
 		{"load, 1/s", during(arrivals(nil)), 13, 15},
 		{"the place binds", during(binds("queue_decode", "worker0")), 0.25, 0.6},
 	}},
 
-	"saturation-prefill-queue": {before: s(60, 120), during: s(150, 270), after: s(480, 600), facts: []fact{
+	"saturation-prefill-queue": {before: s(60, 120), during: s(150, 270), after: s(480, 590), facts: []fact{
 		{"prefill binds", during(binds("queue_prefill", "")), 0.9, 1},
 		{"TTFT ÷ before", grows(ttft(nil)), 10, inf},
 		{"ITL ÷ before", grows(itl(nil)), 5, inf},
@@ -154,7 +154,7 @@ var stories = map[string]story{
 		{"ITL ÷ before", grows(itl(nil)), 0.9, 1.15},
 		{"promise kept", during(kept(nil)), 0, 0.8},
 	}},
-	"load-imbalance": {before: s(60, 150), during: s(240, 400), after: s(500, 590), facts: []fact{
+	"load-imbalance": {before: s(60, 150), during: s(240, 400), after: s(450, 510), facts: []fact{
 		{"share of worker0", during(mean(nil, is(on("worker0")))), 0.65, 0.85},
 		{"share before", before(mean(nil, is(on("worker0")))), 0.25, 0.42},
 		{"running there ÷ at worker1", during(over(gauge("worker0", running), gauge("worker1", running))), 8, inf},
@@ -181,7 +181,7 @@ var stories = map[string]story{
 		{"queue on a page, most", during(peak("worker0", queued)), 0, 2},
 	}},
 
-	"straggler-worker": {before: s(60, 150), during: s(240, 420), after: s(500, 590), facts: []fact{
+	"straggler-worker": {before: s(60, 150), during: s(240, 420), after: s(450, 510), facts: []fact{
 		{"ITL there ÷ at the others", during(over(itl(on("worker2")), itl(off("worker2")))), 3, 9},
 		{"ITL there ÷ before", grows(average("worker2", engineITL)), 3, 9},
 		{"ITL at another ÷ before", grows(average("worker1", engineITL)), 0.85, 1.15},
@@ -190,7 +190,7 @@ var stories = map[string]story{
 		{"promise kept there", during(kept(on("worker2"))), 0, 0.2},
 		{"and at the others", during(kept(off("worker2"))), 0.99, 1},
 	}},
-	"gpu-throttled": {before: s(60, 150), during: s(240, 420), after: s(500, 590), facts: []fact{
+	"gpu-throttled": {before: s(60, 150), during: s(240, 420), after: s(450, 510), facts: []fact{
 		{"ITL there ÷ at the others", during(over(itl(on("worker1")), itl(off("worker1")))), 1.4, 2.5},
 		{"clock of GPU 3 ÷ before", grows(gauge("dcgm0", "DCGM_FI_DEV_SM_CLOCK", `gpu="3"`)), 0.45, 0.55},
 		{"clock of GPU 2 ÷ before", grows(gauge("dcgm0", "DCGM_FI_DEV_SM_CLOCK", `gpu="2"`)), 0.95, 1.05},
@@ -199,7 +199,7 @@ var stories = map[string]story{
 		{"of GPU 3 after", after(rate("dcgm0", "DCGM_FI_DEV_THERMAL_VIOLATION", `gpu="3"`)), 0, 0},
 		{"temperature of GPU 3", during(gauge("dcgm0", "DCGM_FI_DEV_GPU_TEMP", `gpu="3"`)), 80, 95},
 	}},
-	"host-bound": {before: s(60, 150), during: s(240, 420), after: s(500, 590), facts: []fact{
+	"host-bound": {before: s(60, 150), during: s(240, 420), after: s(450, 510), facts: []fact{
 		{"ITL there ÷ before", grows(average("worker0", engineITL)), 1.7, 2.6},
 		{"ITL at the other ÷ before", grows(average("worker1", engineITL)), 0.9, 1.2},
 		{"memory activity there ÷ at the other", during(over(gauge("dcgm0", "DCGM_FI_PROF_DRAM_ACTIVE", `gpu="0"`), gauge("dcgm0", "DCGM_FI_PROF_DRAM_ACTIVE", `gpu="2"`))), 0.3, 0.7},
@@ -235,7 +235,7 @@ var stories = map[string]story{
 		{"in flight on the page, +", adds(gauge(front0, "dynamo_frontend_inflight_requests")), 3, inf},
 		{"uptime after, s", after(peak("worker0", "dynamo_component_uptime_seconds")), 400, inf},
 	}},
-	"worker-flapping": {before: s(60, 115), during: s(120, 470), after: s(540, 600), facts: []fact{
+	"worker-flapping": {before: s(60, 115), during: s(120, 460), after: s(530, 590), facts: []fact{
 		{"page of worker3 answers", during(answers("worker3")), 0.5, 0.85},
 		{"another's", during(answers("worker2")), 1, 1},
 		{"page after", after(answers("worker3")), 1, 1},
