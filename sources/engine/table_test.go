@@ -80,3 +80,18 @@ func TestReadTables(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+// Every family of the page is a row of the catalogue: the store keeps no other.
+func TestFamiliesAreKept(t *testing.T) {
+	kept := map[string]bool{}
+	for _, m := range catalog.Default().Metrics() {
+		for _, v := range m.Variants {
+			kept[v.Name] = true
+		}
+	}
+	for _, f := range families {
+		if !kept[prefix+f.name] {
+			t.Errorf("%s%s is in no row of the catalogue", prefix, f.name)
+		}
+	}
+}
