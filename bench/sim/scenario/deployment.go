@@ -109,7 +109,8 @@ type Params struct {
 	PageSize *int `yaml:"page_size" range:"[1,1024]" unit:"tokens" ex:"16"`
 	// KV pages of one rank.
 	KVPages *int `yaml:"kv_pages" range:"[1,)" unit:"pages" ex:"4096"`
-	// KV pages in host memory behind them (HiCache). 0 is none.
+	// KV pages in host memory behind them (HiCache), which its gauges show;
+	// nothing is loaded back from there. SGLang with `full` only. 0 is none.
 	HostKVPages *int `yaml:"host_kv_pages" range:"[0,)" unit:"pages" ex:"65536"`
 	// Longest prompt and answer together; longer ones are refused.
 	MaxContext *int `yaml:"max_context" range:"[1,)" unit:"tokens" ex:"32768"`

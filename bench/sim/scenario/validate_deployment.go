@@ -26,6 +26,9 @@ func (c *checker) deployment() {
 			roles[p.Model] = map[Role]bool{}
 		}
 		roles[p.Model][p.Role] = true
+		if p.Params.HostKVPages != nil && (p.Engine != "sglang" || !d.Full) {
+			c.fail(path+".params.host_kv_pages", "only SGLang with full: true shows it", "remove it")
+		}
 		if d.Kind == "plain-sglang" && (p.Engine != "sglang" || p.Role != Aggregated) {
 			c.fail(path, "plain SGLang servers are aggregated and run sglang", "or take kind: dynamo")
 		}

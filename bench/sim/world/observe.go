@@ -176,6 +176,12 @@ type planner struct {
 func newPlanner(w *World) *planner {
 	p := &planner{w: w, book: page.Planner(page.Gen(w.sc.Deployment.Generation))}
 	p.book.Decide("unset", "unset")
+	if sla := w.sc.SLA; sla.TTFT > 0 {
+		p.book.TargetTTFTMs.Set(ms(sla.TTFT))
+	}
+	if sla := w.sc.SLA; sla.ITL > 0 {
+		p.book.TargetITLMs.Set(ms(sla.ITL))
+	}
 	return p
 }
 

@@ -35,7 +35,7 @@ func newWorkerBook(k *worker) *workerBook {
 		k: k,
 		page: page.Worker(page.Gen(k.pool.spec.Generation), page.WorkerOptions{
 			ID: k.id, Namespace: d.Namespace, Component: k.pool.component, Model: k.pool.model.name, Engine: k.pool.spec.Engine,
-			DPRanks: len(k.ranks), Plain: k.w.plain, Full: d.Full, Role: role, PID: 1000 + k.number,
+			DPRanks: len(k.ranks), Plain: k.w.plain, Full: d.Full, Role: role, PID: 1000 + k.number, Features: features(k.pool),
 		}),
 		last: make([]engine.Stats, len(k.ranks)), recent: make([]recentRank, len(k.ranks)),
 	}
@@ -60,6 +60,14 @@ func newWorkerBook(k *worker) *workerBook {
 		b.page.QueueCapacity.Set(float64(*n))
 	}
 	return b
+}
+
+// features are those of a pool's engines that a scenario switches on.
+func features(p *pool) (out []string) {
+	if n := p.spec.Params.HostKVPages; n != nil && *n > 0 {
+		out = append(out, "hicache")
+	}
+	return out
 }
 
 // queried: a router asked a rank for its KV events.
@@ -116,7 +124,7 @@ func (b *workerBook) finished(r *rank, a *attempt) {
 	})
 	b.leaves(a, a.out)
 	w := b.k.w
-	if !w.gen16 && !w.plain && w.faultRand.Float64() < 0.01 {
+	if b.k.pool.spec.Generation == "1.4" && !w.plain && w.faultRand.Float64() < 0.01 {
 		// The older release counts some requests as cancelled that were read to
 		// their end.
 		b.page.RequestCancelled()
