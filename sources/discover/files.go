@@ -18,8 +18,8 @@ import (
 	"dynascope/sources/text"
 )
 
-// filePattern is what Prometheus takes as a file_sd path: one "*" at most, in
-// the last element.
+// filePattern is what Prometheus takes as a file_sd path: "*" in the last
+// element only.
 var filePattern = regexp.MustCompile(`^[^*]*(\*[^/]*)?\.(json|yml|yaml|JSON|YML|YAML)$`)
 
 // filePoll is how often target files are looked at.
@@ -73,7 +73,7 @@ type fileMemory struct {
 func File(patterns ...string) (*Files, error) {
 	for _, p := range patterns {
 		if !filePattern.MatchString(p) {
-			return nil, fmt.Errorf("read --targets %s: not a target file; hint: a path ending in .json, .yml or .yaml, with at most one * in its last element", text.Clean(p, 200))
+			return nil, fmt.Errorf("read --targets %s: not a target file; hint: a path ending in .json, .yml or .yaml, with * in its last element only", text.Clean(p, 200))
 		}
 		if _, err := filepath.Match(filepath.Base(p), ""); err != nil {
 			return nil, fmt.Errorf("read --targets %s: bad pattern", text.Clean(p, 200))

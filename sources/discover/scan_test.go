@@ -32,7 +32,9 @@ type host struct {
 	requests []string // "8000 GET /metrics"
 }
 
-func newHost(t testing.TB) *host { return &host{t: t, at: map[string]string{}, hang: map[string]bool{}} }
+func newHost(t testing.TB) *host {
+	return &host{t: t, at: map[string]string{}, hang: map[string]bool{}}
+}
 
 func (h *host) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	h.mu.Lock()
