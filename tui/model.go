@@ -33,7 +33,7 @@ type Options struct {
 	Name string
 	// Tick is how often the feed is asked while live; zero means a second.
 	Tick time.Duration
-	// LowBandwidth draws at most every five seconds, and less.
+	// LowBandwidth draws at most every eight seconds, keys aside.
 	LowBandwidth bool
 	// At is a moment to open paused at; zero opens live.
 	At time.Time
@@ -67,7 +67,8 @@ type Options struct {
 }
 
 // lowBandwidthTick is the least time between drawings that no key asked for.
-const lowBandwidthTick = 5 * time.Second
+// A screen full of moving columns is some 11 KB at 200×50.
+const lowBandwidthTick = 8 * time.Second
 
 // Model is the console's state. Only Update changes it, on Bubble Tea's
 // goroutine.

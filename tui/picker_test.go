@@ -114,7 +114,7 @@ func TestLowBandwidthDrawsSeldom(t *testing.T) {
 	s.shows("as the router measured it")
 	s.m.Update(tickedMsg{})
 	if strings.Contains(s.screen(), "measured it") {
-		t.Error("a notice outlives a tick of five seconds")
+		t.Error("a notice outlives a tick of eight seconds")
 	}
 	if s := tell(t, func(o *Options) { o.LowBandwidth, o.Tick = true, 15*time.Second }); s.m.Tick != 15*time.Second {
 		t.Errorf("a slower tick became %v", s.m.Tick)

@@ -35,7 +35,11 @@ func (m *Model) header() string {
 		name, models = models, ""
 	}
 	title := s.Title.Render("dynascope")
-	parts := []cells.Part{cells.L(" "+title, 4), cells.L(s.Text.Render(text.Clean(name, 60)), 0)}
+	priority := 0
+	if m.picker.chosen.Name != "" {
+		priority = 2 // what was picked says more than what it was picked from
+	}
+	parts := []cells.Part{cells.L(" "+title, 4), cells.L(s.Text.Render(text.Clean(name, 60)), priority)}
 	if scope := text.Clean(m.picker.chosen.Name, 60); scope != "" {
 		parts = append(parts, cells.L(s.Accent.Render(scope), 0))
 		if strings.Contains(strings.ToLower(scope), strings.ToLower(models)) {

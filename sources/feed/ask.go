@@ -107,7 +107,8 @@ func (t *tick) question(ctx context.Context, p *plan, scope string) (got []sourc
 	last.hung = time.Time{}
 	if err != nil {
 		why = failure(err, t.limit())
-		if hung := errors.Is(err, context.DeadlineExceeded); hung {
+		// One that the end of the tick cut off had not its full time.
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 			last.hung, last.why = last.used, why
 		}
 	} else if !n.IsRange() && t.live {
