@@ -41,7 +41,7 @@ type Flags struct {
 	Engine  string          // as in Setting
 	Process *Process        // nil when it could not be read
 	Values  map[string]Flag // by canonical name
-	Unknown string          // what would reveal more; empty when the process itself was read
+	Unknown string          // what would reveal more; empty when the process told all
 }
 
 // Known are all settings of the engine, in the order of the table, for a
@@ -101,7 +101,10 @@ func (r *Reader) Flags(ctx context.Context, q Question) Flags {
 			f.add(k.Name, Flag{Value: plain(v), Source: FromFigures, Origin: k.Key, Note: k.Note})
 		}
 	}
-	if f.Process != nil {
+	if file, ok := f.Values["config_file"]; ok && f.Process != nil {
+		// What is not on the line may be in there: no default is safe to tell.
+		f.Unknown = text.Safe(file.Origin+" "+file.Value+" may set more; hint: read it", maxValue)
+	} else if f.Process != nil {
 		for _, s := range f.Known() {
 			if _, ok := f.Values[s.Name]; !ok && s.Default != "" && (s.env == "" || f.Process.Env != nil) {
 				f.Values[s.Name] = Flag{Value: s.Default, Source: FromDefault, Origin: s.Flag(), Note: "not given; the default of current releases"}

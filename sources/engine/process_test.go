@@ -170,6 +170,11 @@ func TestFlagsInOrder(t *testing.T) {
 	if _, ok := f.Values["tp"]; ok {
 		t.Error("a default is shown for a worker that nobody could read")
 	}
+	p.process(100, 1, 0, "python -m dynamo.sglang --model b --config /etc/worker.yaml", "")
+	f = p.reader().Flags(context.Background(), Question{Instance: "10.1.2.3:8081"})
+	if _, ok := f.Values["max_queued"]; ok || !strings.Contains(f.Unknown, "/etc/worker.yaml may set more") {
+		t.Errorf("%+v", f)
+	}
 	f = p.reader().Flags(context.Background(), Question{Instance: "10.9.9.9:8081"})
 	if f.Source != "" || len(f.Values) != 0 || f.Unknown == "" {
 		t.Errorf("%+v", f)
