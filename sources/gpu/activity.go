@@ -103,9 +103,13 @@ func (d *device) measure(gi int, labels string) ([]sample, nvml.Return) {
 	if !have {
 		return nil, nvml.SUCCESS
 	}
-	get := &nvml.GpmMetricsGetType{NumMetrics: uint32(len(activities)), Sample1: before, Sample2: p.last}
+	if d.gpm == nil {
+		d.gpm = &nvml.GpmMetricsGetType{}
+	}
+	get := d.gpm
+	get.NumMetrics, get.Sample1, get.Sample2 = uint32(len(activities)), before, p.last
 	for i, m := range activities {
-		get.Metrics[i].MetricId = uint32(m.id)
+		get.Metrics[i] = nvml.GpmMetric{MetricId: uint32(m.id)}
 	}
 	if ret := d.lib.GpmMetricsGet(get); ret != nvml.SUCCESS {
 		return nil, ret

@@ -36,7 +36,8 @@ type device struct {
 
 	mig       bool
 	instances []instance
-	activity  map[int]*pair // by GPU instance, -1 is the whole GPU
+	activity  map[int]*pair           // by GPU instance, -1 is the whole GPU
+	gpm       *nvml.GpmMetricsGetType // large, and used again
 	links     map[string]link
 	seen      uint64 // newest process sample, microseconds
 	now       time.Time

@@ -64,6 +64,12 @@ func TestBesideAnExporter(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	stores := map[bool]*embedded.Store{
+		false: pushed(t, at, map[string][]byte{"node-1:9400": node1, "node-2:9400": node2}),
+		true:  pushed(t, at, map[string][]byte{"node-1:9400": node1, "node-2:9400": node2, "node-1:1": local}),
+	}
+
 	const mib = 1 << 20
 	for _, c := range []struct {
 		key  string
@@ -94,29 +100,7 @@ func TestBesideAnExporter(t *testing.T) {
 			nvml bool
 			want string
 		}{{true, c.both}, {false, c.dcgm}} {
-			store, err := embedded.Open(t.Context(), embedded.Options{KeepNames: catalog.Default().Keep()})
-			if err != nil {
-				t.Fatal(err)
-			}
-			at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-			pages := map[string][]byte{"node-1:9400": node1, "node-2:9400": node2}
-			if with.nvml {
-				pages["node-1:1"] = local
-			}
-			for instance, body := range pages {
-				p, err := store.Push(embedded.TargetSpec{URL: "http://" + instance + "/metrics"})
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := p.Page(at, body, 0); err != nil {
-					t.Fatal(err)
-				}
-			}
-			for _, target := range store.Targets() {
-				if target.Health != sources.HealthUp {
-					t.Fatalf("%s: %s", target.Instance, target.Error)
-				}
-			}
+			store := stores[with.nvml]
 			q, err := catalog.Default().Query(sources.Need{Key: c.key, Form: c.form, By: c.by}, time.Minute, catalog.Scope{})
 			if err != nil {
 				t.Fatal(err)
@@ -128,11 +112,37 @@ func TestBesideAnExporter(t *testing.T) {
 			if said := told(got); said != with.want {
 				t.Errorf("%s by %q, NVML %v:\n     %s\nwant %s\n%s", c.key, c.by, with.nvml, said, with.want, q.Expr)
 			}
-			if err := store.Close(); err != nil {
-				t.Error(err)
-			}
 		}
 	}
+}
+
+// pushed is a store that has scraped each page once.
+func pushed(t *testing.T, at time.Time, pages map[string][]byte) *embedded.Store {
+	t.Helper()
+	store, err := embedded.Open(t.Context(), embedded.Options{KeepNames: catalog.Default().Keep()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	for instance, body := range pages {
+		p, err := store.Push(embedded.TargetSpec{URL: "http://" + instance + "/metrics"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Page(at, body, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, target := range store.Targets() {
+		if target.Health != sources.HealthUp {
+			t.Fatalf("%s: %s", target.Instance, target.Error)
+		}
+	}
+	return store
 }
 
 // told writes an answer as "{label values, ordered by label} value", a UUID as
