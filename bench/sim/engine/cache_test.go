@@ -296,3 +296,31 @@ func TestDecodeRoleReloadsAfterRetraction(t *testing.T) {
 		t.Errorf("ended at %v: the KV came back in no time", end)
 	}
 }
+
+// A flush frees what nobody holds, and a prompt finds nothing of itself.
+func TestFlushCache(t *testing.T) {
+	e := New(small())
+	prompt := Request{ISL: 16, OSL: 2, Prefix: []uint64{1, 2, 3, 4}}
+	var found []int
+	for id := uint64(1); id <= 3; id++ {
+		prompt.ID = id
+		e.Submit(time.Duration(id)*time.Second, prompt)
+		drain(t, e, func(ev Event) {
+			if ev.Kind == Scheduled {
+				found = append(found, ev.Cached)
+			}
+		})
+		if id == 2 {
+			if e.Stats().EvictablePages == 0 {
+				t.Fatal("nothing to flush")
+			}
+			e.FlushCache()
+			if s := e.Stats(); s.EvictablePages != 0 || s.UsedPages != 0 {
+				t.Errorf("%d pages evictable and %d used after a flush", s.EvictablePages, s.UsedPages)
+			}
+		}
+	}
+	if len(found) != 3 || found[0] != 0 || found[1] == 0 || found[2] != 0 {
+		t.Errorf("tokens found in the cache: %v; want none, some, none", found)
+	}
+}

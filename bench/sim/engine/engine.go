@@ -170,6 +170,9 @@ func (e *Engine) Set(change func(*Params)) {
 	}
 }
 
+// FlushCache evicts every page that no request holds, at once.
+func (e *Engine) FlushCache() { e.pool.flush() }
+
 // Freeze stops the process as SIGSTOP does: the step under way still ends on
 // the GPU, but nobody looks at it, and nothing starts.
 func (e *Engine) Freeze(now time.Duration) {

@@ -50,14 +50,26 @@ func (p *pool) give(n int) { p.used -= n }
 // fit evicts until the pool is no more than full, or nothing is evictable.
 func (p *pool) fit() {
 	for p.used+p.evictable > p.total && p.evictable > 0 {
-		oldest := p.nodes[0].next
-		p.unlink(oldest)
-		p.evicted++
-		if key := p.nodes[oldest].key; key != 0 {
-			delete(p.byKey, key)
-		}
-		p.spare = append(p.spare, oldest)
+		p.evict()
 	}
+}
+
+// flush evicts all that is evictable.
+func (p *pool) flush() {
+	for p.evictable > 0 {
+		p.evict()
+	}
+}
+
+// evict frees the oldest evictable page.
+func (p *pool) evict() {
+	oldest := p.nodes[0].next
+	p.unlink(oldest)
+	p.evicted++
+	if key := p.nodes[oldest].key; key != 0 {
+		delete(p.byKey, key)
+	}
+	p.spare = append(p.spare, oldest)
 }
 
 // unlink takes a page out of the evictable list; nodes[0] is its ring's head.

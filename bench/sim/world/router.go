@@ -210,15 +210,24 @@ func (x *blockIndex) has(h uint64) bool {
 }
 
 // match is how many leading blocks of a prompt are known, from the hashes of
-// its pages. A block is so many pages and is known by its last.
+// its pages, of which a block is so many.
 func (x *blockIndex) match(prefix []uint64, pages int) int {
 	n := len(prefix) / pages
 	for i := range n {
-		if !x.has(prefix[i*pages+pages-1]) {
+		if !x.has(block(prefix, i, pages)) {
 			return i
 		}
 	}
 	return n
+}
+
+// block is the hash of a prompt's block, from those of its pages.
+func block(prefix []uint64, i, pages int) uint64 {
+	h := prefix[i*pages]
+	for _, p := range prefix[i*pages+1 : (i+1)*pages] {
+		h = mix(h ^ p)
+	}
+	return h
 }
 
 // add remembers the blocks of a prompt, and counts those that hold own pages
@@ -226,14 +235,14 @@ func (x *blockIndex) match(prefix []uint64, pages int) int {
 func (x *blockIndex) add(prefix []uint64, own, pages int) (stored int) {
 	n := len(prefix) / pages
 	for i := range n {
-		if !x.has(prefix[i*pages+pages-1]) {
+		if !x.has(block(prefix, i, pages)) {
 			stored++
 		}
 	}
 	stored += (len(prefix)+own)/pages - n
 	x.added += uint64(stored)
 	for i := range n {
-		x.used[prefix[i*pages+pages-1]] = x.added
+		x.used[block(prefix, i, pages)] = x.added
 	}
 	if uint64(len(x.used)) > 2*x.capacity+1024 {
 		for h, at := range x.used {

@@ -3,8 +3,6 @@ package world
 import (
 	"math/rand/v2"
 	"time"
-
-	"dynascope/bench/sim/engine"
 )
 
 // worker is one engine process at one address. Restarted, it has the same
@@ -66,9 +64,6 @@ func (k *worker) start() {
 	w.drain(k.pool.model)
 }
 
-// flushTime is how long a flush takes at most: one step.
-const flushTime = 200 * time.Millisecond
-
 // randomID is an instance id: any 64 bits, so also above 2^53 and 2^63.
 func randomID(r *rand.Rand) uint64 {
 	for {
@@ -124,21 +119,16 @@ func (k *worker) die(lease time.Duration) {
 	}
 }
 
-// flush empties the prefix cache, and the router's index of it. The engine's
-// pool is made as small as what is in use for a moment, which evicts the rest.
+// flush empties the prefix cache but for what requests hold, and the router's
+// index of it.
 func (k *worker) flush() {
 	if k.dead {
 		return
 	}
-	w := k.w
 	for _, r := range k.ranks {
-		s := r.engine.Stats()
-		room := s.UsedPages + 4*s.Running + 1
-		r.engine.Set(func(p *engine.Params) { p.KVPages = min(room, p.KVPages) })
-		w.rearm(r)
+		r.engine.FlushCache()
 		r.belief.index.clear()
 	}
-	w.clock.after(flushTime, func(time.Duration) { w.applyTo(k) })
 }
 
 // freeze stops the process as SIGSTOP does; thaw lets it go on.
