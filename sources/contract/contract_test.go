@@ -347,3 +347,5 @@ func points(in []sources.Series) map[string]float64 {
 	}
 	return out
 }
+
+func spec(url string) embedded.TargetSpec { return embedded.TargetSpec{URL: url} }

@@ -24,15 +24,32 @@ import (
 type Deployment struct {
 	// Name tells it apart from the others, such as "prod/Qwen3-32B".
 	Name string
-	// Namespace is Dynamo's, or else the cluster's; Models are its models.
-	// Both may be empty.
-	Namespace string
-	Models    []string
+	// Namespace is Dynamo's; Place is the cluster and namespace that a scraper
+	// put on; Models are its models. Each may be empty.
+	Namespace, Place string
+	Models           []string
 	// Frontends and Workers are how many targets of each kind it has.
 	Frontends, Workers int
 	// Scope asks for it alone. It is the zero Scope where there is only one
 	// deployment.
 	Scope catalog.Scope
+}
+
+// Detail says what it consists of: "1 frontend · 6 workers · prod".
+func (d Deployment) Detail() string {
+	count := func(n int, what string) string {
+		if n != 1 {
+			what += "s"
+		}
+		return fmt.Sprintf("%d %s", n, what)
+	}
+	parts := []string{count(d.Frontends, "frontend"), count(d.Workers, "worker")}
+	for _, p := range []string{d.Place, d.Namespace} {
+		if p != "" {
+			parts = append(parts, p)
+		}
+	}
+	return strings.Join(parts, " · ")
 }
 
 // Find sorts the targets of a store into deployments, by name, from what their
@@ -75,223 +92,6 @@ func moments(targets []sources.Target, at time.Time) []time.Time {
 		}
 	}
 	return out
-}
-
-// set is a set of words; models are in lower case there.
-type set map[string]bool
-
-func (s set) meets(o set) bool {
-	for x := range s {
-		if o[x] {
-			return true
-		}
-	}
-	return false
-}
-
-// conflicts says that both are known and nothing agrees.
-func (s set) conflicts(o set) bool { return len(s) > 0 && len(o) > 0 && !s.meets(o) }
-
-// node is one target and what its pages say.
-type node struct {
-	instance         string
-	frontend, worker bool
-	gpu              bool
-	places           set // cluster and namespace that the scraper put on
-	namespaces       set // Dynamo's
-	models           set // in lower case: frontends write them so
-	spelled          map[string]string
-	id               set // of a worker, decimal
-	lists            set // ids that a frontend's router lists
-	group            int
-}
-
-type finder struct {
-	ctx   context.Context
-	q     sources.Querier
-	cat   *catalog.Catalog
-	nodes map[string]*node
-	names []string // of the families that were asked for
-}
-
-func (f *finder) node(instance string) *node {
-	n := f.nodes[instance]
-	if n == nil {
-		n = &node{instance: instance, places: set{}, namespaces: set{}, models: set{}, spelled: map[string]string{}, id: set{}, lists: set{}}
-		f.nodes[instance] = n
-	}
-	return n
-}
-
-func (n *node) model(name string) {
-	if name != "" {
-		low := strings.ToLower(name)
-		n.models[low] = true
-		if n.spelled[low] == "" || n.spelled[low] == low {
-			n.spelled[low] = name // the engines' spelling keeps capitals
-		}
-	}
-}
-
-// read takes in what the pages say at a moment.
-func (f *finder) read(at time.Time) error {
-	var failed error
-	answered := false
-	ask := func(key string, form sources.Form, by string, take func(*node, sources.Labels)) {
-		q, err := f.cat.Query(sources.Need{Key: key, Form: form, By: by}, 0, catalog.Scope{})
-		if err != nil {
-			failed = err
-			return
-		}
-		for _, name := range q.Names {
-			if !slices.Contains(f.names, name) {
-				f.names = append(f.names, name)
-			}
-		}
-		got, err := f.q.Instant(f.ctx, q.Expr, at)
-		if err != nil {
-			failed = err
-			return
-		}
-		answered = true
-		for _, s := range got {
-			take(f.node(s.Labels["instance"]), s.Labels)
-		}
-	}
-	ask("frontend.disconnects", sources.FormTotal, "instance", func(n *node, _ sources.Labels) { n.frontend = true })
-	ask("model.block_size", sources.FormNow, "instance,model", func(n *node, l sources.Labels) { n.model(l["model"]) })
-	ask("router.registered", sources.FormNow, "instance,namespace,worker_id", func(n *node, l sources.Labels) {
-		put(n.namespaces, l["namespace"])
-		put(n.lists, l["worker_id"])
-	})
-	ask("worker.identity", sources.FormNow, "instance,worker_hex,namespace", func(n *node, l sources.Labels) {
-		n.worker = true
-		put(n.namespaces, l["namespace"])
-		if dec, err := sources.DecimalID(l["worker_hex"]); err == nil {
-			put(n.id, dec)
-		}
-	})
-	for _, engine := range []string{"engine.is_sglang", "engine.is_vllm", "engine.is_trtllm"} {
-		ask(engine, sources.FormNow, "instance,model", func(n *node, l sources.Labels) {
-			n.worker = true
-			n.model(l["model"])
-		})
-	}
-	ask("gpu.util", sources.FormNow, "instance", func(n *node, _ sources.Labels) { n.gpu = true })
-	if !answered {
-		return failed
-	}
-	f.readPlaces(at)
-	return nil
-}
-
-func put(s set, v string) {
-	if v != "" {
-		s[v] = true
-	}
-}
-
-// readPlaces takes in the labels that a scraper in a cluster puts on. Knowing
-// none only means knowing less.
-func (f *finder) readPlaces(at time.Time) {
-	got, err := f.q.Instant(f.ctx, `group by (instance, cluster, namespace) ({__name__=~"`+strings.Join(f.names, "|")+`"})`, at)
-	if err != nil {
-		return
-	}
-	for _, s := range got {
-		place := strings.Trim(s.Labels["cluster"]+"/"+s.Labels["namespace"], "/")
-		if n := f.node(s.Labels["instance"]); !n.gpu || n.frontend || n.worker {
-			put(n.places, place)
-		}
-	}
-}
-
-// together says whether a frontend and a worker, or two of a kind, belong
-// together.
-func together(a, b *node) bool {
-	if a.lists.meets(b.id) || b.lists.meets(a.id) {
-		return true
-	}
-	if a.places.conflicts(b.places) || a.namespaces.conflicts(b.namespaces) || a.models.conflicts(b.models) {
-		return false
-	}
-	return a.namespaces.meets(b.namespaces) || a.models.meets(b.models)
-}
-
-// groups numbers the nodes of each deployment and returns them.
-func (f *finder) groups() [][]*node {
-	var frontends, workers []*node
-	listed := set{} // ids that some router lists
-	for _, in := range slices.Sorted(maps.Keys(f.nodes)) {
-		n := f.nodes[in]
-		switch {
-		case n.frontend:
-			frontends = append(frontends, n)
-			maps.Copy(listed, n.lists)
-		case n.worker:
-			workers = append(workers, n)
-		}
-	}
-	var groups [][]*node
-	join := func(n, to *node) {
-		if to == nil {
-			groups = append(groups, []*node{n})
-			n.group = len(groups)
-			return
-		}
-		if n.group == to.group {
-			return
-		}
-		if n.group == 0 {
-			n.group = to.group
-			groups[to.group-1] = append(groups[to.group-1], n)
-			return
-		}
-		from := n.group
-		for _, m := range groups[from-1] {
-			m.group = to.group
-		}
-		groups[to.group-1] = append(groups[to.group-1], groups[from-1]...)
-		groups[from-1] = nil
-	}
-	for _, n := range frontends {
-		join(n, nil)
-	}
-	for _, w := range workers {
-		known := w.id.meets(listed) // then only the router's word counts
-		for _, n := range frontends {
-			if known && !n.lists.meets(w.id) || !together(n, w) {
-				continue
-			}
-			join(w, n)
-		}
-	}
-	// Frontends that share a model in one namespace, with no worker scraped.
-	for i, n := range frontends {
-		for _, o := range frontends[:i] {
-			if len(groups[n.group-1]) == 1 && maps.Equal(n.models, o.models) && together(n, o) {
-				join(n, o)
-			}
-		}
-	}
-	for i, w := range workers {
-		if w.group != 0 {
-			continue
-		}
-		for _, o := range workers[:i] {
-			if !o.withFrontend(groups) && together(w, o) {
-				join(w, o)
-			}
-		}
-		if w.group == 0 {
-			join(w, nil)
-		}
-	}
-	return slices.DeleteFunc(groups, func(g []*node) bool { return len(g) == 0 })
-}
-
-func (n *node) withFrontend(groups [][]*node) bool {
-	return slices.ContainsFunc(groups[n.group-1], func(m *node) bool { return m.frontend })
 }
 
 func (f *finder) deployments() []Deployment {
@@ -343,7 +143,7 @@ func split(g []*node) []Deployment {
 			}
 		}
 	}
-	whole := Deployment{Namespace: one(namespaces, one(places, ""))}
+	whole := Deployment{Namespace: one(namespaces), Place: one(places)}
 	for _, m := range slices.Sorted(maps.Keys(models)) {
 		whole.Models = append(whole.Models, spelled[m])
 	}
@@ -355,7 +155,7 @@ func split(g []*node) []Deployment {
 	}
 	var out []Deployment
 	for _, m := range slices.Sorted(maps.Keys(models)) {
-		d := Deployment{Namespace: whole.Namespace, Models: []string{spelled[m]}}
+		d := Deployment{Namespace: whole.Namespace, Place: whole.Place, Models: []string{spelled[m]}}
 		d.fill(g, m)
 		d.Scope.Match = map[string]string{"model": spelled[m]}
 		out = append(out, d)
@@ -378,9 +178,10 @@ func (d *Deployment) fill(g []*node, model string) {
 	}
 }
 
-func one(s set, none string) string {
+// one is the first of a set, empty of an empty one.
+func one(s set) string {
 	if len(s) == 0 {
-		return none
+		return ""
 	}
 	return slices.Min(slices.Collect(maps.Keys(s)))
 }
@@ -410,21 +211,3 @@ func host(instance string) string {
 	return h
 }
 
-// name gives each deployment the shortest name that tells it apart: its model
-// and namespace, then its first target.
-func name(ds []Deployment) {
-	for i := range ds {
-		d := &ds[i]
-		d.Name = strings.Trim(d.Namespace+"/"+strings.Join(d.Models, "+"), "/")
-	}
-	count := map[string]int{}
-	for _, d := range ds {
-		count[d.Name]++
-	}
-	for i := range ds {
-		d := &ds[i]
-		if (count[d.Name] > 1 || d.Name == "") && len(d.Scope.Instances) > 0 {
-			d.Name = strings.TrimSpace(d.Name + " " + d.Scope.Instances[0])
-		}
-	}
-}

@@ -2,7 +2,10 @@ package prom
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"math"
@@ -405,6 +408,40 @@ func tlsServer(t *testing.T) string {
 	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, scalarOne) }))
 	t.Cleanup(srv.Close)
 	return srv.URL
+}
+
+// TestCertificates: a server with its own authority that wants a client
+// certificate.
+func TestCertificates(t *testing.T) {
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.TLS.PeerCertificates) == 1 {
+			fmt.Fprint(w, scalarOne)
+		}
+	}))
+	srv.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	dir := t.TempDir()
+	file := func(name, kind string, der []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	cert := srv.TLS.Certificates[0]
+	key, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{URL: srv.URL, CAFile: file("ca", "CERTIFICATE", srv.Certificate().Raw)}
+	if _, err := ask(quiet(t, o)); err == nil {
+		t.Error("without a client certificate: no error")
+	}
+	o.CertFile, o.KeyFile = file("cert", "CERTIFICATE", cert.Certificate[0]), file("key", "PRIVATE KEY", key)
+	if _, err := ask(quiet(t, o)); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestInsecureIsMarked(t *testing.T) {

@@ -26,6 +26,7 @@ type view struct {
 	at      time.Time
 	every   time.Duration // between two looks
 	seen    map[string]time.Time
+	aged    bool // it is known since when there are samples
 }
 
 const (
@@ -148,9 +149,7 @@ func (s *Store) see(ctx context.Context, old view) (view, error) {
 	}
 	v := view{targets: targets, at: s.now(), seen: seen}
 	v.every = min(max(s.opts.Refresh, longest(targets)), time.Minute)
-	if len(old.targets) == 0 && len(targets) > 0 {
-		s.findOldest(ctx, now, targets)
-	}
+	v.aged = old.aged || len(targets) > 0 && s.findOldest(ctx, now, targets)
 	return v, nil
 }
 
@@ -359,23 +358,43 @@ func fromSamples(in string, up []sources.Point, was sources.Target) sources.Targ
 }
 
 // findOldest notes when the targets' samples began, where that is so short ago
-// that a window would reach past it.
-func (s *Store) findOldest(ctx context.Context, now time.Time, targets []sources.Target) {
+// that a window would reach past it: to the minute, and exactly within the
+// last five. ok is false when the server did not say.
+func (s *Store) findOldest(ctx context.Context, now time.Time, targets []sources.Target) (ok bool) {
 	names := make([]string, len(targets))
 	for i, t := range targets {
 		names[i] = t.Instance
 	}
-	got, err := s.instant(ctx, `min(min_over_time(timestamp(up{instance=~"`+alternatives(names)+`"})[2h:1m]))`, now)
-	if err != nil || len(got) == 0 {
-		return
+	up := `up{instance=~"` + alternatives(names) + `"}`
+	var oldest time.Time
+	note := func(at time.Time) {
+		if !at.After(now) && (oldest.IsZero() || at.Before(oldest)) {
+			oldest = at
+		}
 	}
-	p, ok := got[0].Last()
-	if !ok || !(p.V > 0) {
-		return
+	got, err := s.instant(ctx, "min(min_over_time(timestamp("+up+")[2h:1m]))", now)
+	if err != nil {
+		return false
 	}
-	if at := time.UnixMilli(int64(p.V * 1000)); now.Sub(at) < 2*time.Hour-5*time.Minute && !at.After(now) {
+	for _, x := range got {
+		if p, ok := x.Last(); ok && p.V > 0 {
+			note(time.UnixMilli(int64(p.V * 1000)))
+		}
+	}
+	if oldest.IsZero() || now.Sub(oldest) < 5*time.Minute {
+		if got, err = s.instant(ctx, up+"[5m]", now); err != nil {
+			return false
+		}
+		for _, x := range got {
+			if len(x.Points) > 0 {
+				note(x.Points[0].Time())
+			}
+		}
+	}
+	if now.Sub(oldest) < 2*time.Hour-5*time.Minute {
 		s.mu.Lock()
-		s.oldest = at
+		s.oldest = oldest
 		s.mu.Unlock()
 	}
+	return true
 }
