@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"dynascope/sources/catalog"
+	"dynascope/tui/cells"
+	"dynascope/tui/pane/panetest"
+	"dynascope/tui/panes"
 	"dynascope/tui/report"
 )
 
@@ -118,5 +121,25 @@ func TestLowBandwidthDrawsSeldom(t *testing.T) {
 	}
 	if s := tell(t, func(o *Options) { o.LowBandwidth, o.Tick = true, 15*time.Second }); s.m.Tick != 15*time.Second {
 		t.Errorf("a slower tick became %v", s.m.Tick)
+	}
+}
+
+// Half as many columns fill the same rectangles.
+func TestPanesKeepTheirShapeWithLowBandwidth(t *testing.T) {
+	for i := range panes.All() {
+		for _, size := range [][2]int{{20, 5}, {80, 20}, {140, 38}} {
+			p := panes.All()[i]
+			f := panetest.Frame(size[0], size[1])
+			f.LowBandwidth = true
+			lines := cells.Lines(p.View(panetest.With(p, f, panetest.Full)))
+			if len(lines) != size[1] {
+				t.Errorf("%s at %v: %d lines", p.ID(), size, len(lines))
+			}
+			for _, l := range lines {
+				if cells.Width(l) != size[0] {
+					t.Errorf("%s at %v: a line of %d cells", p.ID(), size, cells.Width(l))
+				}
+			}
+		}
 	}
 }

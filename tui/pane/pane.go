@@ -154,9 +154,12 @@ func (f Frame) Span() time.Duration {
 
 // Columns returns the span and the step of a chart that is w columns wide:
 // whole seconds a column, at least one, so that equal widths share one
-// course.
+// course. With low bandwidth a column is drawn two cells wide.
 func (f Frame) Columns(w int) (span, step time.Duration) {
 	w = max(w, 1)
+	if f.LowBandwidth {
+		w = max(w/2, 1)
+	}
 	want := f.Span()
 	step = max(want/time.Duration(w), time.Second).Round(time.Second)
 	if step*time.Duration(w) < want {
