@@ -210,4 +210,3 @@ func host(instance string) string {
 	}
 	return h
 }
-

@@ -24,10 +24,13 @@ type page struct {
 	replace        []string
 	place          string // namespace that the scraper puts on
 	text           string // instead of a file
-	dies           bool   // ten seconds before the end
+	dies           bool   // half-way
 }
 
-// fill scrapes pages for 20 s.
+// seconds is how long each is scraped.
+const seconds = 4
+
+// fill scrapes pages once a second.
 func fill(t *testing.T, pages []page) *embedded.Store {
 	t.Helper()
 	s, err := embedded.Open(context.Background(), embedded.Options{KeepNames: catalog.Default().Keep()})
@@ -54,10 +57,10 @@ func fill(t *testing.T, pages []page) *embedded.Store {
 		}
 		pushed = append(pushed, in)
 	}
-	for sec := range 21 {
+	for sec := range seconds + 1 {
 		for i, p := range pages {
 			at := start.Add(time.Duration(sec) * time.Second)
-			if p.dies && sec > 10 {
+			if p.dies && sec > seconds/2 {
 				err = pushed[i].Fail(at, errors.New("gone"))
 			} else {
 				err = pushed[i].Page(at, []byte(p.text), time.Millisecond)
@@ -98,7 +101,7 @@ const exporter = `DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-1",Hostname="n"} 5` + "
 func find(t *testing.T, pages []page) []Deployment {
 	t.Helper()
 	s := fill(t, pages)
-	got, err := Find(context.Background(), s, catalog.Default(), s.Targets(), start.Add(20*time.Second))
+	got, err := Find(context.Background(), s, catalog.Default(), s.Targets(), start.Add(seconds*time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -92,4 +92,3 @@ func (f *finder) groups() [][]*node {
 func (n *node) withFrontend(groups [][]*node) bool {
 	return slices.ContainsFunc(groups[n.group-1], func(m *node) bool { return m.frontend })
 }
-

@@ -138,4 +138,3 @@ func (f *finder) readPlaces(at time.Time) {
 		}
 	}
 }
-
