@@ -13,6 +13,12 @@ import (
 // settings are the flags that the console, --once and the demo share.
 type settings struct {
 	targets  []string
+	files    []string // target files
+	gpus     bool     // sample this host's GPUs
+	remote   remote
+	data, at string // a recording, and the moment in it to open
+	pick     string // deployment to begin with
+	lean     bool   // --low-bandwidth
 	name     string
 	interval time.Duration
 	window   time.Duration
@@ -41,10 +47,6 @@ type auth struct {
 	timeout           time.Duration
 }
 
-// defaultTargets are asked when no --target is given: the documented ports of
-// a Dynamo frontend and of a worker's system server, on this host only.
-var defaultTargets = []string{"http://127.0.0.1:8000", "http://127.0.0.1:8081"}
-
 func root(in, out, errOut *os.File) *cobra.Command {
 	var s settings
 	cmd := &cobra.Command{
@@ -53,27 +55,43 @@ func root(in, out, errOut *os.File) *cobra.Command {
 		Long: `dynascope watches a Dynamo deployment's metrics pages and shows where the time
 to first token goes, the latency histograms and the load of every worker.
 
+  dynascope                            what runs on this host
   dynascope --target http://HOST:8000 --target http://HOST:8081
+  dynascope --targets 'sd/*.json'      Prometheus target files, followed
+  dynascope --prometheus https://prometheus.example
+  dynascope --data DIR --at 03:12      a moment that dynascope record kept
   dynascope demo                       a simulated deployment, nothing needed
   dynascope --once --json --for 15s    the same figures for a program
 
-Without --target it asks http://127.0.0.1:8000 and :8081. Without a terminal
-it prints --once and ends.`,
+Without a source it looks for one on this host's loopback: at documented ports,
+and at those that local dynamo, sglang, vllm and trtllm processes name. Without
+a terminal it prints --once and ends.`,
 		Args:          cobra.NoArgs,
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if len(s.targets) == 0 {
-				s.targets = defaultTargets
-			}
 			return watch(cmd.Context(), s, in, out, errOut)
 		},
 	}
 	s.flags(cmd)
+	s.remote.flags(cmd)
+	f := cmd.Flags()
+	f.StringVar(&s.data, "data", "", "open the recording in `DIR` (made by dynascope record)")
+	f.StringVar(&s.at, "at", "", "with --data: open at this `MOMENT`: 03:12, -20m, 2026-11-23T03:12 (default: the newest)")
+	f.StringVar(&s.pick, "deployment", "", "begin with this deployment, as d lists it")
+	s.collectFlags(cmd)
+
+	cmd.AddCommand(demoCommand(in, out, errOut), recordCommand(), simCommand(), versionCommand())
+	return cmd
+}
+
+// collectFlags say what is scraped and how: for the console and the recorder.
+func (s *settings) collectFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringArrayVarP(&s.targets, "target", "t", nil, "metrics endpoint `URL` of a frontend, worker or exporter (repeatable; /metrics is added)")
-	f.StringVar(&s.name, "name", "", "name of the deployment in the title")
+	f.StringArrayVar(&s.files, "targets", nil, "Prometheus target `FILE` (file_sd, JSON or YAML) or pattern, followed as it changes (repeatable)")
+	f.BoolVar(&s.gpus, "gpus", true, "read this host's GPUs through NVML where there are some")
 	f.StringVar(&s.prefix, "frontend-prefix", "", "metric prefix of the frontend when DYN_METRICS_PREFIX renames dynamo_frontend")
 	f.StringVar(&s.auth.bearerFile, "bearer-token-file", "", "`FILE` with the token for the targets")
 	f.StringVar(&s.auth.username, "username", "", "user for basic auth at the targets")
@@ -85,14 +103,13 @@ it prints --once and ends.`,
 	f.DurationVar(&s.auth.timeout, "timeout", 0, "time a target has to answer (default: the interval, at most 1s)")
 	f.Int64Var(&s.auth.bodyLimit, "body-limit", 0, "largest page in bytes (default 8 MiB)")
 	f.IntVar(&s.auth.sampleLimit, "sample-limit", 0, "most kept series of one target (default 20000)")
-
-	cmd.AddCommand(demoCommand(in, out, errOut), simCommand(), versionCommand())
-	return cmd
 }
 
 // flags registers what every way of watching shares.
 func (s *settings) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
+	f.StringVar(&s.name, "name", "", "name of the deployment in the title")
+	f.BoolVar(&s.lean, "low-bandwidth", false, "draw less and less often, for slow lines")
 	f.DurationVar(&s.interval, "interval", time.Second, "time between scrapes of a target")
 	f.DurationVar(&s.window, "window", 5*time.Minute, "look-back of rates and histograms")
 	f.DurationVar(&s.sla.TTFT, "sla-ttft", 500*time.Millisecond, "time to first token that was promised")

@@ -11,9 +11,16 @@ import (
 
 // check refuses settings that cannot work, before anything is started.
 func (s settings) check() error {
+	if err := s.checkInterval(); err != nil {
+		return err
+	}
 	switch {
-	case s.interval < time.Second || s.interval > time.Minute:
-		return fmt.Errorf("read --interval %s: out of range; hint: between 1s and 1m", s.interval)
+	case s.at != "" && s.data == "":
+		return fmt.Errorf("--at is a moment of a recording; hint: --data DIR --at %s; in the console [ goes back", s.at)
+	case s.data != "" && (s.remote.url != "" || len(s.targets)+len(s.files) > 0):
+		return fmt.Errorf("--data shows a recording and takes no other source; hint: leave --prometheus, --target and --targets away")
+	case s.remote.url != "" && len(s.targets)+len(s.files) > 0:
+		return fmt.Errorf("--prometheus asks a server that scrapes; hint: leave --target and --targets away, or --prometheus")
 	case s.window < 10*time.Second:
 		return fmt.Errorf("read --window %s: too short; hint: at least 10s", s.window)
 	case s.wait <= 0:
@@ -25,6 +32,13 @@ func (s settings) check() error {
 	}
 	_, err := themes.Get(s.theme)
 	return err
+}
+
+func (s settings) checkInterval() error {
+	if s.interval < time.Second || s.interval > time.Minute {
+		return fmt.Errorf("read --interval %s: out of range; hint: between 1s and 1m", s.interval)
+	}
+	return nil
 }
 
 // specs are the scrape targets named by --target.

@@ -11,7 +11,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/term"
 
-	"dynascope/sources/embedded"
+	"dynascope/sources/catalog"
 	"dynascope/sources/feed"
 	"dynascope/themes"
 	"dynascope/tui"
@@ -22,7 +22,7 @@ import (
 
 // watch opens the store, points it at the targets and shows it: on a terminal
 // as the console, else as --once.
-func watch(ctx context.Context, s settings, in, out, errOut *os.File) error {
+func watch(ctx context.Context, s settings, in, out, errOut *os.File) (err error) {
 	if err := s.check(); err != nil {
 		return err
 	}
@@ -30,27 +30,25 @@ func watch(ctx context.Context, s settings, in, out, errOut *os.File) error {
 	if err != nil {
 		return err
 	}
-	store, err := embedded.Open(ctx, embedded.Options{KeepNames: cat.Keep()})
+	o, err := openOrigin(ctx, s, cat)
 	if err != nil {
 		return err
 	}
-	defer store.Close()
-
-	// Adding returns at once: a black-holed target delays neither the first
-	// frame nor its neighbours.
-	for _, spec := range s.specs() {
-		if _, err := store.Add(ctx, spec); err != nil {
-			return err
+	defer func() {
+		if cerr := o.Close(); err == nil {
+			err = cerr
 		}
-	}
-
-	f := feed.New(store, cat)
+	}()
+	f := o.feed(cat)
 	if s.once || !term.IsTerminal(out.Fd()) || !term.IsTerminal(in.Fd()) {
-		return once(ctx, s, f, out)
+		return once(ctx, s, o, f, cat, out)
 	}
 	model, err := tui.New(ctx, tui.Options{
-		Feed: f, Catalog: cat, Panes: panes.All(), Name: s.name, Tick: max(s.interval, time.Second), Window: s.window,
-		SLA: s.sla, Theme: s.theme, ASCII: s.ascii, NoColor: os.Getenv("NO_COLOR") != "", Warning: store.Warning,
+		Feed: f, Catalog: cat, Panes: panes.All(), Name: s.name, Tick: o.tick, Window: s.window,
+		SLA: s.sla, Theme: s.theme, ASCII: s.ascii, NoColor: os.Getenv("NO_COLOR") != "", LowBandwidth: s.lean,
+		At: o.at, Recording: o.recorded != nil, Recorded: o.recorded,
+		Deployments: lister(o, cat), Deployment: tui.Deployment{Name: s.pick},
+		Tried: o.tried, Warning: o.warning,
 	})
 	if err != nil {
 		return err
@@ -68,28 +66,45 @@ func watch(ctx context.Context, s settings, in, out, errOut *os.File) error {
 }
 
 // once collects, prints one snapshot and fails when no target answered.
-func once(ctx context.Context, s settings, f *feed.Feed, out *os.File) error {
+func once(ctx context.Context, s settings, o *origin, f tui.Feed, cat *catalog.Catalog, out *os.File) error {
 	frame := pane.Frame{W: 110, H: 40, SLA: s.sla, Window: min(s.window, max(s.wait, 10*time.Second)), Source: pane.FromFrontend}
 	theme, err := themes.Get("mono")
 	if err != nil {
 		return err
 	}
+	if o.recorded != nil || o.remote {
+		frame.Window = s.window // it is there already
+	}
 	frame.Styles = themes.NewStyles(theme.Plain(), s.ascii)
-	select {
-	case <-ctx.Done():
-		return exitError{code: 130, msg: "stopped before the end of --for"}
-	case <-time.After(s.wait):
+	if err := o.fill(ctx, s.wait); err != nil {
+		return err
 	}
 	all := panes.All()
 	needs := report.Needs()
 	for _, p := range all {
 		needs = append(needs, p.Needs(frame)...)
 	}
-	frame.Snap = f.Tick(ctx, feed.Ask{Needs: needs, Window: frame.Window})
+	ask := feed.Ask{Needs: needs, Window: frame.Window, At: o.now()}
+	if s.pick != "" {
+		list, err := lister(o, cat)(ctx)
+		if err != nil {
+			return err
+		}
+		picked, err := pickDeployment(list, s.pick)
+		if err != nil {
+			return err
+		}
+		ask.Scope = picked.Scope
+	}
+	frame.Snap = f.Tick(ctx, ask)
+	var tried []report.TriedLine
+	if o.tried != nil {
+		tried = o.tried()
+	}
 	if s.json {
-		err = report.JSON(out, frame.Snap, s.sla)
+		err = report.JSON(out, frame.Snap, s.sla, tried...)
 	} else {
-		err = report.Text(out, frame, all)
+		err = report.Text(out, frame, all, tried...)
 	}
 	if err != nil {
 		return fmt.Errorf("print the snapshot: %w", err)
