@@ -80,6 +80,7 @@ func (s *Store) noteSlowest(now time.Time) {
 		return
 	}
 	s.slowest = append(s.slowest, slowestAt{now, d})
+	s.noteTargets()
 	old := 0
 	for old+1 < len(s.slowest) && now.Sub(s.slowest[old+1].from) > s.opts.Retention {
 		old++

@@ -30,7 +30,6 @@ const (
 	recordLock    = "recorder.lock"
 	recordVersion = 1
 	recordEvery   = 10 * time.Second // the description is written and the log flushed
-	recordLook    = time.Second      // a change of the targets is written after at most this
 	recordMost    = 8 << 20          // bytes of a description
 
 	recordRetention = 24 * time.Hour
@@ -78,6 +77,7 @@ type recordedInterval struct {
 // recording is the writing side of a recording.
 type recording struct {
 	lock fileutil.Releaser
+	kick chan struct{} // the targets changed
 
 	mu   sync.Mutex // one writer of the description
 	desc description
@@ -120,7 +120,7 @@ func (s *Store) claim() error {
 	for i := range desc.Targets {
 		desc.Targets[i].Gone = true
 	}
-	s.record = &recording{lock: lock, desc: desc}
+	s.record = &recording{lock: lock, kick: make(chan struct{}, 1), desc: desc}
 	for _, e := range desc.Slowest {
 		s.slowest = append(s.slowest, slowestAt{e.From, time.Duration(e.Interval) * time.Millisecond})
 	}
@@ -137,25 +137,28 @@ func (s *Store) recordOptions(o *tsdb.Options) {
 
 // keepRecord writes the description and flushes the log, often.
 func (s *Store) keepRecord() {
-	tick := time.NewTicker(recordLook)
+	tick := time.NewTicker(recordEvery)
 	defer tick.Stop()
-	var written time.Time
-	known := ""
 	for {
-		now := ""
-		for _, t := range s.Targets() {
-			now += fmt.Sprintf("%q %v\n", t.Instance, t.Interval)
-		}
-		if now != known || time.Since(written) >= recordEvery {
-			s.writeRecord(false)
-			s.syncLog()
-			known, written = now, time.Now()
-		}
+		s.writeRecord(false)
+		s.syncLog()
 		select {
 		case <-s.ctx.Done():
 			return
+		case <-s.record.kick:
 		case <-tick.C:
 		}
+	}
+}
+
+// noteTargets makes a recorder describe its targets soon.
+func (s *Store) noteTargets() {
+	if s.record == nil {
+		return
+	}
+	select {
+	case s.record.kick <- struct{}{}:
+	default:
 	}
 }
 

@@ -265,7 +265,7 @@ func (r *Recording) readBlocks(x *reading) {
 	}
 }
 
-// covered is the time up to which blocks hold all samples that came in order.
+// covered is the time up to which blocks hold all samples that came on time.
 func (x *reading) covered() int64 {
 	upTo := int64(0)
 	for _, b := range x.blocks {

@@ -500,7 +500,7 @@ func TestKilledRecorder(t *testing.T) {
 		}
 		for page() < 40 {
 		}
-		refresh(t, r)
+		eventually(t, "the target", func() bool { refresh(t, r); return len(r.Targets()) == 1 })
 		if got := recorded(); got < 39 {
 			t.Errorf("round %d: after a refresh %d pages of 40", round, got)
 		}

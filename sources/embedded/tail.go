@@ -36,7 +36,7 @@ type tail struct {
 	samples []record.RefSample
 	series  []record.RefSeries
 
-	from    int64 // milliseconds; older samples that came in order are in blocks
+	from    int64 // milliseconds; older samples that came on time are in blocks
 	newest  int64 // milliseconds of the newest sample read
 	unknown int   // samples of series that the log did not introduce
 }
@@ -51,6 +51,11 @@ type tailed struct {
 // errLost says that the log went on without the tail: what it reads has been
 // removed or replaced, and only reading anew helps.
 var errLost = errors.New("the write-ahead log was replaced")
+
+// tailLate is how many milliseconds behind the newest sample of the log one
+// still counts as on time. A later one may not be in the block of its time:
+// such come in blocks of their own, some time.
+const tailLate = 60_000
 
 // tailBatch is how many samples are committed at once.
 const tailBatch = 20_000
@@ -229,9 +234,9 @@ func (t *tail) take(ctx context.Context, k *sink, rec []byte) (err error) {
 				t.unknown++
 				continue
 			}
-			inOrder := p.T > x.last
+			onTime := p.T > x.last && p.T > t.newest-tailLate
 			x.last, t.newest = max(x.last, p.T), max(t.newest, p.T)
-			if p.T < t.from && inOrder {
+			if p.T < t.from && onTime {
 				continue
 			}
 			k.append(x, p.T, p.V)

@@ -158,6 +158,7 @@ func (s *Store) list(t *target) {
 	s.targets = append(s.targets, t)
 	s.byID[t.id] = t
 	s.noteSlowest(s.since(t.fed))
+	s.noteTargets()
 }
 
 // unlist takes the target at index i out; s.mu is held.
@@ -167,6 +168,7 @@ func (s *Store) unlist(i int) {
 	delete(s.byID, t.id)
 	t.pool.users--
 	s.noteSlowest(s.since(t.fed))
+	s.noteTargets()
 }
 
 // Remove ends a target and the quiet local pages that are joined to it: their
