@@ -14,6 +14,9 @@ type Snapshot struct {
 	Window time.Duration // asked for
 	Have   time.Duration // how much of it is filled; at most Window
 	Store  string        // "embedded", "prometheus"
+	// Warning is trouble that concerns every number: a full disk, a server
+	// that does not answer. Outside text; empty when all is well.
+	Warning string
 
 	Targets []Target
 	Models  []string

@@ -59,9 +59,6 @@ type Options struct {
 	ASCII  bool
 	// NoColor: bold, dim and reverse only, whatever the theme (NO_COLOR).
 	NoColor bool
-	// Warning returns trouble of the store that concerns every number (a full
-	// disk); it is shown in the footer. May be nil.
-	Warning func() string
 	// Now is the clock; nil means time.Now. Tests set it.
 	Now func() time.Time
 }

@@ -311,13 +311,11 @@ func (m *Model) footer() string {
 
 func (m *Model) targetsMark() string {
 	s := m.styles
-	if m.Warning != nil {
-		if w := m.Warning(); w != "" {
-			return s.Warn.Render(s.G.Warn + " " + text.Clean(w, 80))
-		}
-	}
 	if m.snap == nil {
 		return ""
+	}
+	if w := m.snap.Warning; w != "" {
+		return s.Warn.Render(s.G.Warn + " " + text.Clean(w, 80))
 	}
 	up, slowed := 0, 0
 	insecure := false

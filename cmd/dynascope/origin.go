@@ -144,6 +144,7 @@ func (o *origin) fill(ctx context.Context, wait time.Duration) error {
 // feed asks the origin's store, as gently as the store wants.
 func (o *origin) feed(cat *catalog.Catalog) observed {
 	f := feed.New(o.store, cat)
+	f.Warning = o.warning
 	if o.remote {
 		f.Parallel, f.Limit = 4, remoteQuestion
 	}

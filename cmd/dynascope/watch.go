@@ -48,7 +48,7 @@ func watch(ctx context.Context, s settings, in, out, errOut *os.File) (err error
 		SLA: s.sla, Theme: s.theme, ASCII: s.ascii, NoColor: os.Getenv("NO_COLOR") != "", LowBandwidth: s.lean,
 		At: o.at, Recording: o.recorded != nil, Recorded: o.recorded,
 		Deployments: lister(o, cat), Deployment: tui.Deployment{Name: s.pick},
-		Tried: o.tried, Warning: o.warning,
+		Tried: o.tried,
 	})
 	if err != nil {
 		return err
@@ -108,6 +108,9 @@ func once(ctx context.Context, s settings, o *origin, f tui.Feed, cat *catalog.C
 	}
 	if err != nil {
 		return fmt.Errorf("print the snapshot: %w", err)
+	}
+	if w := frame.Snap.Warning; w != "" && !slices.ContainsFunc(frame.Snap.Targets, answered) {
+		return exitError{code: 1, msg: w}
 	}
 	if !slices.ContainsFunc(frame.Snap.Targets, answered) {
 		return exitError{code: 1, msg: "no target answered; hint: name the metrics ports with --target http://HOST:PORT"}

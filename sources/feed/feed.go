@@ -37,6 +37,9 @@ type Feed struct {
 	// that the present is the clock's.
 	Newest func() time.Time
 
+	// Warning is what goes into the snapshots under this name. May be nil.
+	Warning func() string
+
 	store sources.Store
 	cat   *catalog.Catalog
 
@@ -166,6 +169,9 @@ func (f *Feed) Tick(ctx context.Context, ask Ask) *sources.Snapshot {
 		Seq: seq, At: t.At.UTC(), Live: t.live, Window: t.Window, Have: min(t.have, t.Window),
 		Store: f.store.Name(), Targets: t.targets, Models: fleet.models(t.Scope), Workers: workers,
 		Took: time.Since(began), Queries: t.queries,
+	}
+	if f.Warning != nil {
+		snap.Warning = f.Warning()
 	}
 	return sources.NewSnapshot(snap, t.figures)
 }

@@ -67,6 +67,7 @@ type document struct {
 	At      time.Time        `json:"at"`
 	Live    bool             `json:"live"`
 	Store   string           `json:"store"`
+	Warning string           `json:"warning,omitempty"`
 	WindowS number           `json:"window_s"`
 	HaveS   number           `json:"have_s"`
 	SLA     slaDoc           `json:"sla"`
@@ -188,7 +189,7 @@ type groupDoc struct {
 // JSON writes the document; tried is what discovery did, if it ran.
 func JSON(w io.Writer, s *sources.Snapshot, sla pane.SLA, tried ...TriedLine) error {
 	doc := document{
-		Schema: Schema, At: s.At, Live: s.Live, Store: s.Store,
+		Schema: Schema, At: s.At, Live: s.Live, Store: s.Store, Warning: text.Clean(s.Warning, errorRunes),
 		WindowS: seconds(s.Window), HaveS: seconds(s.Have),
 		SLA:    slaDoc{seconds(sla.TTFT), seconds(sla.ITL)},
 		Models: append([]string{}, s.Models...), Targets: targetDocs(s), Workers: workerDocs(s),

@@ -34,6 +34,9 @@ func Text(w io.Writer, f pane.Frame, panes []pane.Pane, tried ...TriedLine) erro
 		b.WriteString(Plain(p.View(f.Size(f.W, textHeight))))
 	}
 	b.WriteString("\n== targets ==\n")
+	if s.Warning != "" {
+		b.WriteString("warning: " + text.Clean(s.Warning, errorRunes) + "\n")
+	}
 	for _, t := range s.Targets {
 		b.WriteString(targetLine(s, t) + "\n")
 	}
