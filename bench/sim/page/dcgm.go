@@ -69,6 +69,7 @@ type GPU struct {
 
 	// Limits of the board, and why the clocks are below them.
 	MaxSMClock    *Gauge `family:"DCGM_FI_DEV_MAX_SM_CLOCK"`                                            // MHz
+	MaxMemClock   *Gauge `family:"DCGM_FI_DEV_MAX_MEM_CLOCK"`                                           // MHz
 	PowerLimit    *Gauge `family:"DCGM_FI_DEV_POWER_MGMT_LIMIT"`                                        // W
 	EnforcedLimit *Gauge `family:"DCGM_FI_DEV_ENFORCED_POWER_LIMIT"`                                    // W
 	SlowdownTemp  *Gauge `family:"DCGM_FI_DEV_SLOWDOWN_TEMP"`                                           // °C

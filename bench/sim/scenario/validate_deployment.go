@@ -58,10 +58,13 @@ func (c *checker) deployment() {
 func (c *checker) meaningless() {
 	d := &c.s.Deployment
 	if d.Kind == "plain-sglang" {
-		for _, key := range []string{"frontends", "router", "buckets", "generation", "full", "exporters.kvbm", "exporters.planner", "exporters.planner_interval", "exporters.tokio", "exporters.event_loop"} {
+		for _, key := range []string{"frontends", "router", "buckets", "generation", "exporters.kvbm", "exporters.planner", "exporters.planner_interval", "exporters.tokio", "exporters.event_loop"} {
 			if c.written("deployment." + key) {
 				c.fail("deployment."+key, "means nothing before plain SGLang servers", "remove it, or take kind: dynamo")
 			}
+		}
+		if !d.Full {
+			c.fail("deployment.full", "plain SGLang servers have every family", "remove it, or take kind: dynamo")
 		}
 		return
 	}

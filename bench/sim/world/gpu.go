@@ -77,6 +77,8 @@ func (g *gpu) sample(now, since time.Duration) {
 	}
 	b.SMClock.Set(clock)
 	b.MemClock.Set(float64(g.model.memClock))
+	b.MaxSMClock.Set(float64(g.model.smClock))
+	b.MaxMemClock.Set(float64(g.model.memClock))
 	b.Temp.Set(g.temp)
 	b.MemTemp.Set(g.memTemp)
 	b.Power.Set(watts)
