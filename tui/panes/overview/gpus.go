@@ -1,13 +1,11 @@
 package overview
 
 import (
-	"cmp"
 	"fmt"
 	"math"
-	"slices"
-	"strconv"
 	"strings"
 
+	"dynascope/profiling/triage"
 	"dynascope/sources"
 	"dynascope/sources/text"
 	"dynascope/tui/cells"
@@ -15,55 +13,38 @@ import (
 	"dynascope/tui/pane"
 )
 
-const perGPU = "host,gpu"
-
-var (
-	needUtil  = sources.Need{Key: "gpu.util", Form: sources.FormNow, By: perGPU}
-	needUsed  = sources.Need{Key: "gpu.memory_used", Form: sources.FormNow, By: perGPU}
-	needTotal = sources.Need{Key: "gpu.memory_total", Form: sources.FormExpr, By: perGPU}
-	needPower = sources.Need{Key: "gpu.power", Form: sources.FormNow, By: perGPU}
-	needHeat  = sources.Need{Key: "gpu.temperature", Form: sources.FormNow, By: perGPU}
-)
+// needGPU tells whether there are GPUs: every exporter shows a temperature,
+// also of a GPU that MIG has cut up.
+var needGPU = triage.GPUTemperature.Need()
 
 // gpuNeeds is one question as long as there are no GPUs.
 func gpuNeeds(s *sources.Snapshot) []sources.Need {
-	if !s.Figure(needUtil).HasValue() {
-		return []sources.Need{needUtil}
+	if !s.Figure(needGPU).HasValue() {
+		return []sources.Need{needGPU}
 	}
-	return []sources.Need{needUtil, needUsed, needTotal, needPower, needHeat}
+	out := triage.GPUIdentityNeeds()
+	for _, f := range [...]triage.GPUFigure{triage.GPUMemoryUsed, triage.GPUMemoryTotal, triage.GPUPower} {
+		out = append(out, f.Need())
+	}
+	return out
 }
 
-// host is a host's GPUs, by their labels, in the order of their numbers.
+// host is a host's GPUs, each once by its UUID, in the order of their numbers.
 type host struct {
 	name string
-	gpus []sources.Labels
+	gpus []*triage.GPU
 }
 
 func hosts(s *sources.Snapshot) []host {
-	f := s.Figure(needUtil)
-	if !f.HasValue() {
-		return nil
-	}
 	var out []host
-	for _, g := range f.Series {
-		name := g.Labels["host"]
-		at := slices.IndexFunc(out, func(h host) bool { return h.name == name })
-		if at < 0 {
-			at = len(out)
+	all := triage.GPUs(s, nil)
+	for i := range all {
+		name := all[i].Host
+		if len(out) == 0 || out[len(out)-1].name != name {
 			out = append(out, host{name: name})
 		}
-		out[at].gpus = append(out[at].gpus, sources.Labels{"host": name, "gpu": g.Labels["gpu"]})
-	}
-	slices.SortFunc(out, func(a, b host) int { return cmp.Compare(a.name, b.name) })
-	for _, h := range out {
-		slices.SortFunc(h.gpus, func(a, b sources.Labels) int {
-			x, errX := strconv.Atoi(a["gpu"])
-			y, errY := strconv.Atoi(b["gpu"])
-			if errX == nil && errY == nil {
-				return cmp.Compare(x, y)
-			}
-			return cmp.Compare(a["gpu"], b["gpu"])
-		})
+		last := &out[len(out)-1]
+		last.gpus = append(last.gpus, &all[i])
 	}
 	return out
 }
@@ -89,14 +70,14 @@ func drawGPUs(f pane.Frame, a area) string {
 	if n := len(all) - len(shown); n > 0 {
 		title += fmt.Sprintf(" %s %d of %d hosts", f.Styles.G.Or().Sep, len(shown), len(all))
 	}
-	if fig := f.Snap.Figure(needUtil); fig.Status != sources.StatusOK {
+	if fig := f.Snap.Figure(needGPU); fig.Status != sources.StatusOK {
 		title += " " + f.Styles.Stale.Render(fig.Status.String()+" "+text.Age(f.Now().Sub(fig.At)))
 	}
 	label, most, index := 0, 0, 1
 	for _, h := range shown {
 		most = max(most, len(h.gpus))
 		for _, g := range h.gpus {
-			index = min(max(index, cells.Width(text.Clean(g["gpu"], 8))), 4)
+			index = min(max(index, cells.Width(text.Clean(g.Index, 8))), 4)
 		}
 		if len(all) > 1 {
 			label = max(label, cells.Width(text.Clean(h.name, 40)))
@@ -169,42 +150,39 @@ func (d detail) width() int {
 }
 
 // draw says "0 ████▉ 89% 71G/80 612W 64°", every piece as wide as it can get.
-func (d detail) draw(f pane.Frame, gpu sources.Labels) string {
+func (d detail) draw(f pane.Frame, gpu *triage.GPU) string {
 	st := f.Styles
-	value := func(n sources.Need, spell func(float64) string) string {
-		fig := f.Snap.Figure(n)
-		v, ok := fig.Where(gpu)
+	value := func(of triage.GPUFigure, spell func(float64) string) string {
+		c := gpu.Of(of)
 		switch {
-		case !ok:
-			return figure.None(absentIn(fig), st)
-		case math.IsNaN(v):
-			return figure.None(sources.StatusNaN, st)
-		case fig.Status != sources.StatusOK:
-			return st.Stale.Render(spell(v))
+		case !c.Has():
+			return figure.None(c.Status, st)
+		case c.Status != sources.StatusOK:
+			return st.Stale.Render(spell(c.V))
 		}
-		return st.Value.Render(spell(v))
+		return st.Value.Render(spell(c.V))
 	}
-	util, ok := f.Snap.Figure(needUtil).Where(gpu)
-	if !ok {
-		util = math.NaN()
+	util := math.NaN()
+	if c := gpu.Of(triage.GPUUtil); c.Has() {
+		util = c.V
 	}
-	out := cells.Fit(st.Label.Render(text.Clean(gpu["gpu"], 8)), d.index) + " " + cells.Gauge(util, d.bar, st)
+	out := cells.Fit(st.Label.Render(text.Clean(gpu.Index, 8)), d.index) + " " + cells.Gauge(util, d.bar, st)
 	add := func(on bool, s string, w int) {
 		if on {
 			out += cells.FitRight(s, w)
 		}
 	}
-	add(d.util, value(needUtil, func(v float64) string { return strings.ReplaceAll(text.Percent(v), " ", "") }), utilWidth)
-	add(d.used, value(needUsed, gib), usedWidth)
+	add(d.util, value(triage.GPUUtil, func(v float64) string { return strings.ReplaceAll(text.Percent(v), " ", "") }), utilWidth)
+	add(d.used, value(triage.GPUMemoryUsed, gib), usedWidth)
 	if d.of {
 		size := ""
-		if total, ok := f.Snap.Figure(needTotal).Where(gpu); ok && !math.IsNaN(total) {
-			size = st.Dim.Render("/" + strings.TrimSuffix(gib(math.Round(total/(1<<30))*(1<<30)), "G"))
+		if total := gpu.Of(triage.GPUMemoryTotal); total.Has() {
+			size = st.Dim.Render("/" + strings.TrimSuffix(gib(math.Round(total.V/(1<<30))*(1<<30)), "G"))
 		}
 		out += cells.Fit(size, ofWidth)
 	}
-	add(d.watt, value(needPower, func(v float64) string { return strings.ReplaceAll(text.Value(math.Round(v), "watts"), " ", "") }), wattWidth)
-	add(d.heat, value(needHeat, func(v float64) string { return text.Cell(math.Round(v), "") + "°" }), heatWidth)
+	add(d.watt, value(triage.GPUPower, func(v float64) string { return strings.ReplaceAll(text.Value(math.Round(v), "watts"), " ", "") }), wattWidth)
+	add(d.heat, value(triage.GPUTemperature, func(v float64) string { return text.Cell(math.Round(v), "") + "°" }), heatWidth)
 	return out
 }
 
@@ -214,12 +192,4 @@ func gib(v float64) string {
 		v = math.Round(v/(1<<30)) * (1 << 30)
 	}
 	return text.BytesShort(v)
-}
-
-// absentIn is the state of one group that an answer lacks.
-func absentIn(f *sources.Figure) sources.Status {
-	if f.Status == sources.StatusOK || f.Status == sources.StatusStale {
-		return sources.StatusAbsent
-	}
-	return f.Status
 }
