@@ -129,7 +129,9 @@ func (s *Store) claim() error {
 
 // recordOptions are those of a TSDB that outlives the process.
 func (s *Store) recordOptions(o *tsdb.Options) {
-	block := min(max(s.opts.Retention/48, 10*time.Minute), 2*time.Hour)
+	// Short blocks: what is not in one yet is what a reader must take from the
+	// log when it opens. They are merged later.
+	block := min(max(s.opts.Retention/96, 10*time.Minute), 2*time.Hour)
 	o.WALSegmentSize, o.WALCompression = recordSegment, compression.Snappy
 	o.MinBlockDuration = block.Milliseconds()
 	o.MaxBlockDuration = max(block, s.opts.Retention/10).Milliseconds()

@@ -67,9 +67,8 @@ type reading struct {
 }
 
 // OpenRecording opens the recording in dir, reads what is not in blocks yet,
-// and follows it until Close. Of the options, QueryTimeout and Log count. It
-// takes about a second for ten million samples of the log; the context bounds
-// only that.
+// and follows it until Close. Of the options, QueryTimeout and Log count. Three
+// million samples of the log take about a second; the context bounds only that.
 func OpenRecording(ctx context.Context, dir string, o Options) (*Recording, error) {
 	fail := func(err error) error { return fmt.Errorf("open the recording %s: %w", oneLine(dir), err) }
 	r := &Recording{dir: dir, opts: Options{QueryTimeout: o.QueryTimeout, Log: o.Log, Retention: math.MaxInt64}, bad: map[string]string{}}
