@@ -56,10 +56,25 @@ golden: ## rewrite the golden pictures; then look at the diff
 e2e: build ## the built program in tmux
 	@DYNASCOPE_BIN=$(abspath $(BIN)) $(GO) test -tags e2e -count=1 -v ./cmd/dynascope/e2e/
 
+# The real Prometheus server, of the version whose engine is embedded; its own
+# module (.ci/prometheus) keeps its dependencies out of ours.
+PROMETHEUS_VERSION := $(shell awk '$$1 == "github.com/prometheus/prometheus" {print $$2}' go.mod)
+PROMETHEUS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dynascope/prometheus-$(PROMETHEUS_VERSION)/prometheus
+
+$(PROMETHEUS):
+	@echo "building the Prometheus server $(PROMETHEUS_VERSION), once"
+	@mkdir -p $(@D)
+	@cd .ci/prometheus && $(GO) build -trimpath -tags netgo,remove_all_sd -ldflags '-s -w' -o $@.part github.com/prometheus/prometheus/cmd/prometheus
+	@mv $@.part $@
+
+.PHONY: e2e-prometheus
+e2e-prometheus: $(PROMETHEUS) ## the same questions to the embedded engine and to a real Prometheus server
+	@$(GO) test -tags prometheus -count=1 -timeout 15m ./sources/contract
+
 .PHONY: e2e-dynamo
-e2e-dynamo: build ## a real Dynamo (both releases, from PyPI) under load
+e2e-dynamo: build $(PROMETHEUS) ## a real Dynamo (both releases, from PyPI) under load
 	@python3 .ci/dynamo/testbed.py install --release all
-	@DYNASCOPE_BIN=$(abspath $(BIN)) $(GO) test -tags e2e_dynamo -count=1 -v -timeout 25m ./cmd/dynascope/e2edynamo/
+	@DYNASCOPE_BIN=$(abspath $(BIN)) DYNASCOPE_PROMETHEUS=$(PROMETHEUS) $(GO) test -tags e2e_dynamo -count=1 -v -timeout 25m ./cmd/dynascope/e2edynamo/
 
 .PHONY: bench
 bench: build ## first frame and key echo with every target black-holed
