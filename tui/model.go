@@ -33,6 +33,9 @@ type Options struct {
 	Name string
 	// Tick is how often the feed is asked while live; zero means a second.
 	Tick time.Duration
+	// Pace is the least time between two questions as the store has it now; a
+	// remote server's is known only once it answered. May be nil.
+	Pace func() time.Duration
 	// LowBandwidth draws at most every eight seconds, keys aside.
 	LowBandwidth bool
 	// At is a moment to open paused at; zero opens live.
@@ -141,7 +144,11 @@ func (m *Model) Init() tea.Cmd { return tea.Batch(m.ask(), m.clock()) }
 type tickedMsg struct{}
 
 func (m *Model) clock() tea.Cmd {
-	return tea.Tick(m.Tick, func(time.Time) tea.Msg { return tickedMsg{} })
+	tick := m.Tick
+	if m.Pace != nil {
+		tick = max(tick, m.Pace())
+	}
+	return tea.Tick(tick, func(time.Time) tea.Msg { return tickedMsg{} })
 }
 
 // needs is the union of what the visible pane and the facts line draw.

@@ -33,6 +33,7 @@ type origin struct {
 	remote   bool
 	at       time.Time // zero is live
 	tick     time.Duration
+	pace     func() time.Duration
 	closers  []func() error
 }
 
@@ -83,7 +84,7 @@ func openRemote(ctx context.Context, s settings, cat *catalog.Catalog) (*origin,
 	if err != nil {
 		return nil, err
 	}
-	o := &origin{store: remote, remote: true, warning: remote.Warning, tick: max(s.interval, remoteTick), closers: []func() error{remote.Close}}
+	o := &origin{store: remote, remote: true, pace: remote.Interval, warning: remote.Warning, tick: max(s.interval, remoteTick), closers: []func() error{remote.Close}}
 	// The GPUs of this host are seen second by second, whatever the fleet's
 	// server scrapes; only where there are some is the second store worth it.
 	c, err := collectGPUs(ctx, s, cat)

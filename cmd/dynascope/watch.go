@@ -44,7 +44,7 @@ func watch(ctx context.Context, s settings, in, out, errOut *os.File) (err error
 		return once(ctx, s, o, f, cat, out)
 	}
 	model, err := tui.New(ctx, tui.Options{
-		Feed: f, Catalog: cat, Panes: panes.All(), Name: s.name, Tick: o.tick, Window: s.window,
+		Feed: f, Catalog: cat, Panes: panes.All(), Name: s.name, Tick: o.tick, Pace: o.pace, Window: s.window,
 		SLA: s.sla, Theme: s.theme, ASCII: s.ascii, NoColor: os.Getenv("NO_COLOR") != "", LowBandwidth: s.lean,
 		At: o.at, Recording: o.recorded != nil, Recorded: o.recorded,
 		Deployments: lister(o, cat), Deployment: tui.Deployment{Name: s.pick},
