@@ -66,6 +66,8 @@ func (s *Snapshot) Figures() []*Figure {
 			return a.By < b.By
 		case a.Span != b.Span:
 			return a.Span < b.Span
+		case a.Step != b.Step:
+			return a.Step < b.Step
 		default:
 			return a.Window < b.Window
 		}
