@@ -182,8 +182,8 @@ func (s *Store) writeRecord(ended bool) {
 		}
 		d.Targets[i].take(t)
 	}
-	oldest := s.now().Add(-s.opts.Retention)
-	d.Targets = slices.DeleteFunc(d.Targets, func(t recordedTarget) bool { return t.Gone && t.Last.Before(oldest) })
+	oldest := s.oldest()
+	d.Targets = slices.DeleteFunc(d.Targets, func(t recordedTarget) bool { return t.Gone && t.Last.UnixMilli() < oldest })
 	s.mu.Lock()
 	d.Slowest = d.Slowest[:0]
 	for _, e := range s.slowest {

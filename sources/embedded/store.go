@@ -299,14 +299,20 @@ func (s *Store) Oldest() time.Time {
 		return s.opened
 	}
 	defer s.asking.Done()
+	if t := time.UnixMilli(s.oldest()); !t.After(s.now()) {
+		return t
+	}
+	return s.opened
+}
+
+// oldest is the time of the oldest sample in milliseconds, the largest number
+// when there is none.
+func (s *Store) oldest() int64 {
 	oldest := s.db.Head().MinTime()
 	if b := s.db.Blocks(); len(b) > 0 {
 		oldest = min(oldest, b[0].Meta().MinTime)
 	}
-	if t := time.UnixMilli(oldest); !t.After(s.now()) {
-		return t
-	}
-	return s.opened
+	return oldest
 }
 
 // Warning says in one line what is wrong with the store itself, such as a full
