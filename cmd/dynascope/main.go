@@ -17,6 +17,7 @@ import (
 var version = "dev"
 
 func main() {
+	keepPrivate() // files of the engines that are embedded too (honesty.md 19)
 	// SIGHUP is a dropped SSH line: leave as on SIGTERM.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)

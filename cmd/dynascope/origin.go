@@ -68,7 +68,11 @@ func openRecording(ctx context.Context, s settings) (*origin, error) {
 		recorded: func() (time.Time, time.Time) { return r.Oldest(), r.Newest() },
 	}
 	if s.at != "" {
-		if o.at, err = embedded.ParseMoment(s.at, time.Now(), r.Oldest(), r.Newest()); err != nil {
+		now := r.Newest().Local()
+		if r.Following() {
+			now = time.Now()
+		}
+		if o.at, err = embedded.ParseMoment(s.at, now, r.Oldest(), r.Newest()); err != nil {
 			return nil, errors.Join(err, o.Close())
 		}
 	}
