@@ -16,7 +16,11 @@ func (m *Model) targetLines(w int) []string {
 	if m.snap == nil {
 		return lines
 	}
-	lines = append(lines, s.Label.Render(" "+cells.Fit("instance", 26)+cells.Fit("role", 10)+cells.FitRight("every", 8)+cells.FitRight("took", 9)+cells.FitRight("server", 9)+cells.FitRight("body", 9)+cells.FitRight("lines", 8)))
+	name := 26
+	for _, t := range m.snap.Targets {
+		name = max(name, min(cells.Width(text.Clean(t.Instance, 80))+2, w-60))
+	}
+	lines = append(lines, s.Label.Render(" "+cells.Fit("instance", name)+cells.Fit("role", 10)+cells.FitRight("every", 8)+cells.FitRight("took", 9)+cells.FitRight("server", 9)+cells.FitRight("body", 9)+cells.FitRight("lines", 8)))
 	for _, t := range m.snap.Targets {
 		mark := s.Good.Render(s.G.Good)
 		switch t.Health {
@@ -29,9 +33,7 @@ func (m *Model) targetLines(w int) []string {
 		if t.Slowed {
 			every += "!"
 		}
-		lines = append(lines, mark+cells.Fit(text.Clean(t.Instance, 80), 26)+cells.Fit(t.Role, 10)+
-			cells.FitRight(every, 8)+cells.FitRight(text.Millis(t.Took.Seconds()), 9)+cells.FitRight(text.Millis(t.ServerShare.Seconds()), 9)+
-			cells.FitRight(text.BytesShort(float64(t.Bytes)), 9)+cells.FitRight(text.Count(float64(t.Samples)), 8))
+		lines = append(lines, mark+cells.Fit(text.Clean(t.Instance, 80), name)+cells.Fit(t.Role, 10)+cells.FitRight(every, 8)+scrapeCost(t))
 		if t.Error != "" {
 			for _, l := range cells.Wrap(text.Clean(t.Error, 300), max(w-6, 10)) {
 				lines = append(lines, "     "+s.Warn.Render(l))
@@ -49,6 +51,25 @@ func (m *Model) targetLines(w int) []string {
 	}
 	lines = append(lines, "", s.Dim.Render(fmt.Sprintf(" this tick: %d queries, %s", m.snap.Queries, text.Millis(m.snap.Took.Seconds()))))
 	return lines
+}
+
+// scrapeCost are the columns of what a scrape costs. A recording and most
+// remote servers do not tell: absent is not zero.
+func scrapeCost(t sources.Target) string {
+	took, server, body, samples := "–", "–", "–", "–"
+	if t.Took > 0 {
+		took = text.Millis(t.Took.Seconds())
+	}
+	if t.ServerShare > 0 {
+		server = text.Millis(t.ServerShare.Seconds())
+	}
+	if t.Bytes > 0 {
+		body = text.BytesShort(float64(t.Bytes))
+	}
+	if t.Samples > 0 {
+		samples = text.Count(float64(t.Samples))
+	}
+	return cells.FitRight(took, 9) + cells.FitRight(server, 9) + cells.FitRight(body, 9) + cells.FitRight(samples, 8)
 }
 
 // triedLines list what discovery tried, and what came of it.
