@@ -1,0 +1,98 @@
+package triage
+
+import (
+	"math"
+
+	"dynascope/sources"
+)
+
+// Interference compares how late an event loop is now with how late it is
+// while it has nothing to do: what a dashboard of a mean alone cannot tell.
+type Interference struct {
+	Instance string  // the frontend
+	Mean     float64 // seconds of lateness in the window
+	Baseline float64 // seconds while idle; NaN without any
+	Factor   float64 // Mean over Baseline; NaN without a baseline
+	// Least is the lowest course value, whatever the load: what there is to
+	// say without a baseline. NaN without a course.
+	Least float64
+}
+
+// The bounds of an interference factor: below Mild the loop is as good as
+// idle, below Strong it is held up now and then.
+const (
+	Mild   = 2
+	Strong = 10
+)
+
+// QuietRequests is how many requests in flight, all frontends together, still
+// count as idle.
+const QuietRequests = 1
+
+// leastLateness is what a baseline is held to be at least: a loop that is never
+// late by the canary's resolution would make any factor infinite.
+const leastLateness = 50e-6
+
+// Interferences reads the mean lateness of each frontend's event loop (one
+// group an instance), its course over the window, and the course of requests in
+// flight; the two courses have equal steps. The idle baseline is the lowest
+// lateness of the columns in which no more than QuietRequests were in flight; a
+// family of requests that had not yet appeared means none. Frontends come with
+// the worst first.
+func Interferences(now, course, inflight *sources.Figure) []Interference {
+	quiet := quietTimes(inflight)
+	var out []Interference
+	for _, s := range now.Series {
+		p, ok := s.Last()
+		if !ok || math.IsNaN(p.V) {
+			continue
+		}
+		in := Interference{Instance: s.Labels["instance"], Mean: p.V, Baseline: math.NaN(), Factor: math.NaN(), Least: math.NaN()}
+		line, _ := course.Group(sources.Labels{"instance": in.Instance})
+		for _, p := range line.Points {
+			if math.IsNaN(p.V) || p.V < 0 {
+				continue
+			}
+			if !(in.Least <= p.V) {
+				in.Least = p.V
+			}
+			if quiet(p.T) && !(in.Baseline <= p.V) {
+				in.Baseline = p.V
+			}
+		}
+		if !math.IsNaN(in.Baseline) {
+			in.Factor = in.Mean / max(in.Baseline, leastLateness)
+		}
+		at := len(out)
+		for at > 0 && out[at-1].Mean < in.Mean {
+			at--
+		}
+		out = append(out, Interference{})
+		copy(out[at+1:], out[at:])
+		out[at] = in
+	}
+	return out
+}
+
+// quietTimes says of a time whether next to nothing was in flight. Without any
+// answer about requests nothing is known to be quiet.
+func quietTimes(inflight *sources.Figure) func(int64) bool {
+	if inflight == nil || inflight.Status != sources.StatusOK && inflight.Status != sources.StatusStale && inflight.Status != sources.StatusAbsent {
+		return func(int64) bool { return false }
+	}
+	load := map[int64]float64{}
+	first, step := int64(math.MaxInt64), inflight.Need.Step.Milliseconds()
+	for _, s := range inflight.Series {
+		for _, p := range s.Points {
+			load[p.T] += p.V
+			first = min(first, p.T)
+		}
+	}
+	low := func(t int64) bool {
+		v, known := load[t]
+		return known && v <= QuietRequests || !known && t < first
+	}
+	// A gauge says what was in flight at a column's end; both of its ends
+	// must be quiet.
+	return func(t int64) bool { return low(t) && low(t-step) }
+}
