@@ -107,7 +107,7 @@ func PathOf(s *sources.Snapshot) Path {
 	covered := engineFig.HasValue() && visits(s, "engine.ttft", p.N) > 0
 	switch {
 	case tripFig.HasValue() && visits(s, "stage.transport", p.N) > 1:
-		p.Note = "prefill and decode round trips overlap, and the frontend does not tell them apart"
+		p.Note = "not split: prefill and decode round trips overlap, and the frontend does not tell them apart"
 	case tripFig.HasValue() && covered:
 		// Frontend and workers are scraped at different moments, so that in a
 		// changing load the engine's mean can exceed the round trip that holds
@@ -126,6 +126,9 @@ func PathOf(s *sources.Snapshot) Path {
 	rest := p.Total
 	for _, st := range p.Stages {
 		rest -= st.Mean
+	}
+	if rest < -0.05*p.Total && p.Note == "" {
+		p.Note = "parts add up to more than the mean: in this window they were measured over other requests"
 	}
 	p.Stages = append(p.Stages, Stage{Key: "unattributed", Title: "unattributed", Mean: rest, Status: total.Status, Needs: []sources.Need{needTotal}})
 	for i := range p.Stages {
@@ -188,10 +191,16 @@ func spelled(tried []string, workers []sources.Worker) []string {
 // stage per request, as a whole number. Zero means that the stage does not
 // cover the requests (an unscraped worker, another population), so that its
 // mean says nothing about them. Fewer than half the requests is not coverage.
+// Frontend and workers are scraped at different moments, so in a short window
+// one may have seen half again as many as the other: more than one visit is
+// believed only where the counts differ by more than twice their own noise.
 func visits(s *sources.Snapshot, key string, n float64) float64 {
 	k, ok := s.Figure(count(key)).Value()
 	if !ok || !(n > 0) || !(k > 0) {
 		return 0
+	}
+	if k > n && k-n < 2*math.Sqrt(k+n) {
+		return 1
 	}
 	return math.Round(k / n)
 }

@@ -118,3 +118,27 @@ func TestPathWithoutTrafficHasNoStages(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 }
+
+// In five seconds the workers' pages may hold half again as many requests as
+// the frontend's: nobody passes a stage twice because of that. Parts that then
+// exceed the whole are said to.
+func TestPathInAShortWindow(t *testing.T) {
+	short := map[string]stage{
+		"frontend.ttft": {0.086, 28}, "stage.transport": {0.082, 40}, "engine.ttft": {0.081, 44},
+		"engine.queue_time": {0.004, 44}, "engine.prefill_time": {0.101, 44},
+	}
+	p := PathOf(snap(short))
+	if got := keys(p)["prefill"]; got != 0.101 {
+		t.Errorf("prefill %g, want its own mean once", got)
+	}
+	if p.Note == "" {
+		t.Error("parts of more than the whole are not explained")
+	}
+	for n, want := range map[float64]float64{28: 1, 100: 2, 12: 2} {
+		count := map[float64]float64{28: 44, 100: 200, 12: 24}[n]
+		p := PathOf(snap(map[string]stage{"frontend.ttft": {1, n}, "stage.preprocess": {0.1, count}}))
+		if got := keys(p)["preprocess"]; got != 0.1*want {
+			t.Errorf("%g visits of %g requests: %g, want %g times", count, n, got, want)
+		}
+	}
+}

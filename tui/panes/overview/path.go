@@ -122,7 +122,7 @@ func stageLine(s themes.Styles, st triage.Stage, title, w int) string {
 func notes(f pane.Frame, path triage.Path, w int) []string {
 	var out []string
 	if path.Note != "" {
-		out = append(out, "not split: "+path.Note)
+		out = append(out, path.Note)
 	}
 	var names []string
 	for _, st := range path.Stages {
