@@ -1,0 +1,154 @@
+package routing
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"dynascope/profiling/triage"
+	"dynascope/sources"
+	"dynascope/sources/text"
+	"dynascope/themes"
+	"dynascope/tui/cells"
+	"dynascope/tui/figure"
+	"dynascope/tui/pane"
+)
+
+// believed is a row of the table.
+type believed struct {
+	triage.Belief
+	id, name string
+}
+
+// beliefs are the rows, drifted ones first, then the largest difference.
+func beliefs(f pane.Frame) (list []believed, strangers []string) {
+	rows, strangers := triage.Beliefs(f.Snap)
+	out := make([]believed, len(rows))
+	for i, b := range rows {
+		name := text.Clean(b.Short, 24)
+		if name == "" {
+			name = text.Clean(b.Instance, 24)
+		}
+		if len(b.Ranks) > 1 {
+			name += "/dp" + text.Clean(b.Rank, 8)
+		}
+		out[i] = believed{b, fmt.Sprintf("%q %q %q", b.ID, b.Instance, b.Rank), name}
+	}
+	weight := func(b believed) float64 {
+		switch {
+		case math.IsNaN(b.Drift):
+			return -1
+		case b.Drifted:
+			return math.Abs(b.Drift) + 1e18
+		}
+		return math.Abs(b.Drift)
+	}
+	// Rows below the mark keep the snapshot's order, so that they stand still.
+	slices.SortStableFunc(out, func(a, b believed) int {
+		if !a.Drifted && !b.Drifted {
+			return 0
+		}
+		switch x, y := weight(a), weight(b); {
+		case x > y:
+			return -1
+		case x < y:
+			return 1
+		}
+		return 0
+	})
+	return out, strangers
+}
+
+// drawBelief draws a worker's line: what the router believes, what the engine
+// says, and how far they are apart.
+func (p *Pane) drawBelief(f pane.Frame, a area) string {
+	st := f.Styles
+	needs := triage.BeliefNeeds()
+	strangers := p.listing(f).lost
+	if absent(f, needs[0], needs[1]) {
+		return cells.Message(st.Dim.Render("beliefs "+why(f, needs[0])), a.w, a.h)
+	}
+	t := cells.Table{Styles: st, Gap: 1, Selected: cells.None, Empty: "no workers are known"}
+	if a.w >= 90 {
+		t.Gap = 2
+	}
+	col := func(title string, w, priority int, align cells.Align) {
+		t.Columns = append(t.Columns, cells.Column{Title: title, Min: w, Max: w, Priority: priority, Align: align})
+	}
+	waiting := !absent(f, needs[2])
+	queued := !absent(f, needs[len(needs)-1])
+	col("worker", 12, 0, cells.Left)
+	col("believed blk", 12, 0, cells.Right)
+	col("engine blk", 10, 0, cells.Right)
+	col("drift", 9, 0, cells.Right)
+	col("bel. prefill tok", 16, 2, cells.Right)
+	if queued {
+		col("queued tok", 10, 3, cells.Right)
+	}
+	if waiting {
+		col("bel. wait", 9, 4, cells.Right)
+	}
+	col("running", 7, 3, cells.Right)
+	col("queue", 5, 1, cells.Right)
+	lines := 0
+	if len(strangers) > 0 && a.h >= 4 {
+		lines = 1
+	}
+	rows := p.listing(f).belief
+	// Only what is in view is drawn.
+	room := max(a.h-1-lines, 1)
+	at := slices.IndexFunc(rows, func(b believed) bool { return b.id == p.cursor[partBelief] })
+	if p.focus != partBelief {
+		at = -1
+	}
+	first, more := 0, len(rows) > room
+	if more {
+		room = max(room-1, 1)
+		first = min(max(at-room+1, 0), len(rows)-room)
+	}
+	for i := first; i < min(first+room, len(rows)); i++ {
+		b := rows[i]
+		cell := func(c triage.Cell, unit string) cells.Cell { return cells.Text(figure.Cell(c, unit, st)) }
+		name := cells.Styled(b.name, st.Label)
+		if b.State == sources.WorkerStale || b.State == sources.WorkerGone {
+			name = cells.Styled(b.name+" "+string(b.State), st.Stale)
+		}
+		row := []cells.Cell{
+			name, cell(b.Blocks, "blocks"), cell(b.EngineBlocks, "blocks"), cells.Text(driftText(b.Belief, st)), cell(b.Prefill, "tokens"),
+		}
+		if queued {
+			row = append(row, cell(b.EngineQueued, "tokens"))
+		}
+		if waiting {
+			row = append(row, cell(b.Waiting, "requests"))
+		}
+		t.Rows = append(t.Rows, append(row, cell(b.EngineRunning, "requests"), cell(b.EngineWaiting, "requests")))
+		if i == at {
+			t.Selected = len(t.Rows) - 1
+		}
+	}
+	var foot []string
+	if more {
+		foot = append(foot, cells.FitRight(st.Faint.Render(fmt.Sprintf("%d–%d of %d, drifted first", first+1, min(first+room, len(rows)), len(rows))), a.w))
+	}
+	if lines > 0 {
+		s := fmt.Sprintf("the router also has numbers for %d ids that are no known worker: %s", len(strangers), text.Clean(strangers[0], 24))
+		foot = append(foot, cells.Fit(mark(f, true)+st.Dim.Render(s), a.w))
+	}
+	body := t.View(a.w, max(a.h-len(foot), 1))
+	return cells.Block(append(cells.Lines(body), foot...), a.w, a.h)
+}
+
+func driftText(b triage.Belief, st themes.Styles) string {
+	if math.IsNaN(b.Drift) || math.IsInf(b.Drift, 0) {
+		return st.Dim.Render(st.G.Or().Absent)
+	}
+	s := text.Cell(b.Drift, "blocks")
+	if b.Drift > 0 {
+		s = "+" + s
+	}
+	if b.Drifted {
+		return st.Mark(themes.Warn) + " " + st.Warn.Render(s)
+	}
+	return st.Dim.Render(s)
+}
