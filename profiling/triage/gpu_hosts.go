@@ -40,12 +40,13 @@ func GPUHosts(gpus []GPU) []GPUHost {
 		out[k].GPUs = append(out[k].GPUs, g)
 	}
 	for i := range out {
-		out[i].sum()
+		out[i].Sum()
 	}
 	return out
 }
 
-func (h *GPUHost) sum() {
+// Sum works the sums out from the GPUs.
+func (h *GPUHost) Sum() {
 	h.Util = merge(h.each(GPUUtil), foldMean)
 	h.UtilLeast, h.UtilMost = merge(h.each(GPUUtil), foldLeast), merge(h.each(GPUUtil), foldMost)
 	h.SMActive, h.Tensor, h.DRAM = merge(h.each(GPUSMActive), foldMean), merge(h.each(GPUTensor), foldMean), merge(h.each(GPUDRAM), foldMean)
