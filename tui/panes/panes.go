@@ -6,6 +6,7 @@ package panes
 
 import (
 	"dynascope/tui/pane"
+	"dynascope/tui/panes/kv"
 	"dynascope/tui/panes/latency"
 	"dynascope/tui/panes/overview"
 	"dynascope/tui/panes/workers"
@@ -17,5 +18,6 @@ func All() []pane.Pane {
 		overview.New(),
 		latency.New(),
 		workers.New(),
+		kv.New(),
 	}
 }
