@@ -21,7 +21,7 @@ type Target struct {
 	Instance string // the instance label, host:port
 	URL      string // without credentials
 	Health   Health
-	Error    string // of the last scrape, sanitised, empty when it succeeded
+	Error    string // of the last scrape, sanitised; of a good one what is odd about it, mostly nothing
 	Role     string // "frontend", "worker", "gpu", …; empty until its page tells
 
 	LastGood     time.Time     // newest successful scrape, zero when none

@@ -13,6 +13,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"dynascope/sources/text"
 )
 
 // explain turns what a scrape failed with into one line for the screen:
@@ -27,8 +29,8 @@ func explain(err error, spec TargetSpec, timeout time.Duration, detail string) s
 	if errors.As(err, &inURL) {
 		err = inURL.Err
 	}
-	text := oneLine(err.Error())
-	if rest, ok := strings.CutPrefix(text, "server returned HTTP status "); ok {
+	said := text.Safe(err.Error(), maxLine)
+	if rest, ok := strings.CutPrefix(said, "server returned HTTP status "); ok {
 		return explainStatus(rest, spec, detail)
 	}
 	var (
@@ -38,82 +40,110 @@ func explain(err error, spec TargetSpec, timeout time.Duration, detail string) s
 		host    x509.HostnameError
 		netErr  net.Error
 	)
-	hint := ""
+	hint := "is it the metrics port, and the path /metrics?"
+	if detail == detailLocal {
+		hint = ""
+	}
 	switch {
 	case errors.Is(err, errElsewhere):
-		return oneLine(errElsewhere.Error() + ", " + text[strings.LastIndex(text, ": ")+2:] + ", to which the page redirects; hint: add that address itself")
+		return oneLine(errElsewhere.Error() + ", " + said[strings.LastIndex(said, ": ")+2:] + ", to which the page redirects; hint: add that address itself")
 	case errors.As(err, &dns):
-		text, hint = "host name not found: "+oneLine(dns.Name), "check the spelling, or the resolver of this host"
+		said, hint = "host name not found: "+oneLine(dns.Name), "check the spelling, or the resolver of this host"
 		if dns.IsTimeout {
-			text, hint = "host name lookup timed out: "+oneLine(dns.Name), "the resolver of this host does not answer; give an IP address"
+			said, hint = "host name lookup timed out: "+oneLine(dns.Name), "the resolver of this host does not answer; give an IP address"
 		}
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
-		text, hint = "no answer within "+timeout.String(), "the server hangs or is overloaded, or a firewall drops the packets"
+		said, hint = "no answer within "+timeout.String(), "the server hangs or is overloaded, or a firewall drops the packets"
 	case errors.Is(err, syscall.ECONNREFUSED):
-		text, hint = "connection refused", "nothing listens there: the process died, is still starting, or uses another port"
+		said, hint = "connection refused", "nothing listens there: the process died, is still starting, or uses another port"
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
-		text, hint = "no route to the host", "is it the right network?"
+		said, hint = "no route to the host", "is it the right network?"
 	case errors.As(err, &unknown):
-		text, hint = "the certificate is signed by an authority that is not known here", "give its CA file"
+		said, hint = "the certificate is signed by an authority that is not known here", "give its CA file (--ca-file)"
 	case errors.As(err, &host):
-		text, hint = "the certificate is for another host name", "use the name that it was issued for"
+		said, hint = "the certificate is for another host name", "use the name that it was issued for"
 	case errors.As(err, &invalid):
-		text, hint = "the certificate is not valid: "+text, "is it expired, or the clock of this host wrong?"
-	case strings.Contains(text, "HTTP response to HTTPS client"):
-		text, hint = "the server speaks plain http", "write http:// instead of https://"
-	case strings.Contains(text, "malformed HTTP response"):
-		text, hint = "the answer is not http", "is it https, or the port of another protocol?"
+		said, hint = "the certificate is not valid: "+said, "is it expired, or the clock of this host wrong?"
+	case strings.Contains(said, "HTTP response to HTTPS client"):
+		said, hint = "the server speaks plain http", "write http:// instead of https://"
+	case strings.Contains(said, "malformed HTTP response"), strings.Contains(said, "malformed HTTP version"), strings.Contains(said, "malformed HTTP status"):
+		said, hint = "the answer is not http", "is it https, or the port of another protocol?"
+	case strings.Contains(said, "transport connection broken"), strings.Contains(said, "chunk length"), strings.Contains(said, "chunked encoding"):
+		said, hint = "the answer is broken http: "+said[strings.LastIndex(said, "broken: ")+1:], "is it the port of another protocol, or a broken proxy?"
+	case strings.Contains(said, "gzip: "), strings.Contains(said, "flate: "), strings.Contains(said, "compressed"):
+		said, hint = "the page cannot be decompressed: "+said, "a proxy may compress it against the request"
+	case strings.HasSuffix(said, "redirects"):
+		said, hint = "the page redirects in a circle: "+said, "give the address where the page is"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
-		text, hint = "the server closed the connection before it answered", "is the process restarting, or the port one of another protocol?"
-	case strings.Contains(text, "body size limit exceeded"):
-		text, hint = fmt.Sprintf("the page is larger than %d bytes", spec.BodyLimit), "label values such as request ids may have made it explode"
-	case strings.Contains(text, "sample limit exceeded"):
-		text, hint = fmt.Sprintf("the page has more than %d samples", spec.SampleLimit), "label values such as request ids may have made it explode"
-	case strings.Contains(text, "label_limit exceeded"), strings.Contains(text, "length_limit exceeded"):
+		said, hint = "the server closed the connection before it answered", "is the process restarting, or the port one of another protocol?"
+	case strings.Contains(said, "body size limit exceeded"):
+		said, hint = fmt.Sprintf("the page is larger than %d bytes", spec.BodyLimit), "label values such as request ids may have made it explode; --body-limit takes more"
+	case strings.Contains(said, "sample limit exceeded"):
+		said, hint = fmt.Sprintf("the page has more than %d samples", spec.SampleLimit), "label values such as request ids may have made it explode; --sample-limit takes more"
+	case strings.Contains(said, "label_limit exceeded"), strings.Contains(said, "length_limit exceeded"):
 		hint = "the whole page is refused for it"
-	case detail == detailHTML || strings.Contains(text, `"<"`) || strings.Contains(text, `"INVALID"`) && strings.Contains(text, "<"):
-		text, hint = "the page is html, not metrics", "is it the metrics port, and the path /metrics?"
-	case notMetrics(text):
-		text, hint = "the page is not in the prometheus text format: "+text, "is it the metrics port, and the path /metrics?"
+	case detail == detailHTML || strings.Contains(said, `"<"`) || strings.Contains(said, `"INVALID"`) && strings.Contains(said, "<"):
+		said = "the page is html, not metrics"
+	case detail == detailJSON && notMetrics(said):
+		said = "the page is json, not metrics"
+	case notMetrics(said):
+		said = "the page is not in the prometheus text format: " + said
 	}
-	out := lowerFirst(text)
-	if hint != "" {
-		out += "; hint: " + hint
+	if said = lowerFirst(said); hint != "" {
+		said += "; hint: " + hint
 	}
-	return out
+	return said
 }
+
+// emptyPage is what is wrong with a page that answers and says nothing.
+const emptyPage = "the page holds no samples; hint: is it the metrics port, and are the metrics of this process turned on?"
 
 // What the probe can learn from a body.
 const (
 	detailHTML = "html"
 	detailJSON = "json"
+	detailTLS  = "tls" // the port wants https
+
+	detailLocal = "local" // not from a body: the page is made in this process
 )
 
+// explainStatus words an HTTP status, with the reason that the server gave.
 func explainStatus(status string, spec TargetSpec, detail string) string {
-	out := "the server answered " + strings.ToLower(status)
-	switch status[:min(3, len(status))] {
+	return "the server answered " + strings.ToLower(status) + "; hint: " + statusHint(status[:min(3, len(status))], spec, detail)
+}
+
+func statusHint(code string, spec TargetSpec, detail string) string {
+	switch code {
+	case "400":
+		if detail == detailTLS {
+			return "the port wants https; write https:// instead of http://"
+		}
 	case "401", "403":
 		if spec.credentials() {
-			return out + "; hint: it does not take these credentials"
+			return "it does not take these credentials"
 		}
-		return out + "; hint: it wants a token, or a user and password"
+		return "it wants a token, or a user and password (--bearer-token-file, --username)"
 	case "404":
 		if detail == detailJSON {
-			return out + "; hint: engine started without --enable-metrics?"
+			return "engine started without --enable-metrics?"
 		}
-		return out + "; hint: another path than /metrics, or an engine started without --enable-metrics?"
+		return "another path than /metrics, or an engine started without --enable-metrics?"
+	case "407":
+		return "a proxy stands there that wants a login; give the target's own address"
+	case "429":
+		return "it limits requests; a longer --interval asks less"
 	case "301", "302", "303", "307", "308":
-		return out + "; hint: give the address it redirects to; redirects are not followed with credentials"
+		return "give the address it redirects to; redirects are not followed with credentials"
 	case "500", "502", "503", "504":
-		return out + "; hint: the process is starting, or broken"
+		return "the process is starting, or broken"
 	}
-	return out
+	return "is it the metrics port, and the path /metrics?"
 }
 
 // notMetrics recognises what the text parser says.
-func notMetrics(text string) bool {
-	for _, part := range []string{"is not a valid start token", "expected ", "invalid metric", "unexpected end of", "strconv.ParseFloat", "data does not end with"} {
-		if strings.Contains(text, part) {
+func notMetrics(said string) bool {
+	for _, part := range []string{"is not a valid start token", "expected ", "invalid metric", "unexpected end of", "unsupported character", "strconv.Parse", "data does not end with"} {
+		if strings.Contains(said, part) {
 			return true
 		}
 	}
@@ -128,7 +158,8 @@ func lowerFirst(s string) string {
 	return string(unicode.ToLower(r)) + s[n:]
 }
 
-// maxLine is the longest text from outside that is shown, in bytes.
+// maxLine is the longest text from outside that is shown, in bytes or, of an
+// error's, in characters.
 const maxLine = 300
 
 // oneLine makes a text from outside harmless for a terminal: control,

@@ -291,12 +291,19 @@ func (a *scrapeAppender) settle(err error, wait time.Duration, answered bool) (t
 			}
 		}
 		t.detail = ""
+		if r.samples == 0 && !t.fed && t.local == nil {
+			st.Error = emptyPage
+		}
 	} else {
 		timeout := scrapeTimeout(t.spec.Timeout, t.base)
 		if a.loop != nil {
 			timeout = scrapeTimeout(t.spec.Timeout, a.interval())
 		}
-		st.Error = explain(err, t.spec, timeout, t.detail)
+		detail := t.detail
+		if t.local != nil {
+			detail = detailLocal
+		}
+		st.Error = explain(err, t.spec, timeout, detail)
 	}
 	return turned
 }

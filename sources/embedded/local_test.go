@@ -68,7 +68,7 @@ func TestLocalPageIsATarget(t *testing.T) {
 	p.set(func(p *sampler) { p.err = errors.New("Driver is \x1b[31mlost") })
 	eventually(t, "its series end", absent(t, s, "g"))
 	eventually(t, "down", isValue(t, s, `up`, 0))
-	if got := only(t, s, "node3 gpus"); got.Health != sources.HealthDown || got.Error != "driver is  [31mlost" {
+	if got := only(t, s, "node3 gpus"); got.Health != sources.HealthDown || got.Error != "driver is lost" {
 		t.Errorf("%+v", got)
 	}
 	p.set(func(p *sampler) { p.err = nil })

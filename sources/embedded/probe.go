@@ -75,13 +75,15 @@ func (t *target) whole(body []byte, contentType string) answer {
 
 // learn keeps what a body tells about a failure.
 func (t *target) learn(contentType string, body []byte) {
-	start := strings.ToLower(string(bytes.TrimSpace(body[:min(len(body), 64)])))
+	start := strings.ToLower(string(bytes.TrimSpace(body[:min(len(body), 512)])))
 	detail := ""
 	switch {
 	case strings.HasPrefix(start, "<!doctype html"), strings.HasPrefix(start, "<html"):
 		detail = detailHTML
 	case strings.Contains(contentType, "json") && strings.HasPrefix(start, "{"):
 		detail = detailJSON
+	case strings.Contains(start, "http request") && strings.Contains(start, "https"):
+		detail = detailTLS // as Go's servers and nginx say it
 	}
 	t.mu.Lock()
 	t.detail = detail

@@ -248,6 +248,18 @@ func TestHangingTarget(t *testing.T) {
 	}
 }
 
+// saying makes a fake answer with these bytes.
+func saying(bytes string) func(*fake) {
+	return func(f *fake) {
+		f.handler = func(w http.ResponseWriter, _ *http.Request) {
+			if c, _, err := w.(http.Hijacker).Hijack(); err == nil {
+				_, _ = io.WriteString(c, bytes)
+				c.Close()
+			}
+		}
+	}
+}
+
 func TestErrorsAreExplained(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -263,7 +275,14 @@ func TestErrorsAreExplained(t *testing.T) {
 		{"503", func(f *fake) { f.status = 503 }, TargetSpec{}, "503 service unavailable; hint: "},
 		{"html", func(f *fake) { f.contentType, f.body = "text/html", "<!DOCTYPE html><html><body>hi</body></html>" }, TargetSpec{},
 			"the page is html, not metrics; hint: "},
-		{"json", func(f *fake) { f.contentType, f.body = "application/json", `{"a":1}` }, TargetSpec{}, "not in the prometheus text format"},
+		{"json", func(f *fake) { f.contentType, f.body = "application/json", `{"a":1}` }, TargetSpec{}, "the page is json, not metrics; hint: "},
+		{"timestamp", func(f *fake) { f.body = "a 1 99999999999999999999999\n" }, TargetSpec{}, "not in the prometheus text format"},
+		{"https", func(f *fake) { f.status, f.body = 400, "Client sent an HTTP request to an HTTPS server.\n" }, TargetSpec{}, "hint: the port wants https"},
+		{"429", func(f *fake) { f.status = 429 }, TargetSpec{}, "429 too many requests; hint: it limits requests"},
+		{"418", func(f *fake) { f.status = 418 }, TargetSpec{}, "418 i'm a teapot; hint: "},
+		{"reason", saying("HTTP/1.1 500 token=hunter2 \x1b[31mred\r\nContent-Length: 0\r\n\r\n"), TargetSpec{}, "500 token=*** red; hint: "},
+		{"header", saying("HTTP/1.1 302 Found\r\nLocation: http://h/\x1b?token=hunter2\r\n\r\n"), TargetSpec{}, "the answer is broken http: "},
+		{"chunk", saying("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzzz\r\n"), TargetSpec{}, "the answer is broken http: invalid byte in chunk length; hint: "},
 		{"escape", func(f *fake) { f.body = "a{\x1b[2Jb=\"c\"} 1\n" }, TargetSpec{}, "not in the prometheus text format"},
 		{"body", func(f *fake) { f.body = strings.Repeat("# comment\n", 100) }, TargetSpec{BodyLimit: 500}, "the page is larger than 500 bytes; hint: "},
 		{"samples", func(f *fake) { f.body = "a 1\nb 1\nc 1\n" }, TargetSpec{SampleLimit: 2}, "the page has more than 2 samples; hint: "},
