@@ -77,9 +77,12 @@ e2e-dynamo: build $(PROMETHEUS) ## a real Dynamo (both releases, from PyPI) unde
 	@DYNASCOPE_BIN=$(abspath $(BIN)) DYNASCOPE_PROMETHEUS=$(PROMETHEUS) $(GO) test -tags e2e_dynamo -count=1 -v -timeout 25m ./cmd/dynascope/e2edynamo/
 
 .PHONY: bench
-bench: build ## what watching costs: beside Prometheus on 1 to 256 targets, beside btop and htop; first frame and key echo
-	@DYNASCOPE_BIN=$(abspath $(BIN)) $(GO) test -tags e2e -run '^$$' -bench . -benchtime 10x ./cmd/dynascope/e2e/
+bench: bench-frame ## what watching costs: beside Prometheus on 1 to 256 targets, beside btop and htop (15 minutes; BENCH_SECONDS=20 BENCH_TARGETS="1 16" shorten it)
 	@DYNASCOPE_BIN=$(abspath $(BIN)) $(GO) run ./cmd/dynascope/cost
+
+.PHONY: bench-frame
+bench-frame: build ## first frame and key echo with every target black-holed
+	@DYNASCOPE_BIN=$(abspath $(BIN)) $(GO) test -tags e2e -run '^$$' -bench . -benchtime 10x ./cmd/dynascope/e2e/
 
 .PHONY: bench-sim
 bench-sim: ## the simulator: model, pages, an hour in virtual time, 1000 live streams and their lateness
