@@ -68,8 +68,11 @@ type Metric struct {
 	// Variants are in order of preference: on one instance the first that is
 	// there counts. Empty for derived metrics.
 	Variants []Variant
-	// Expr is a derived metric's PromQL over {key:form}.
+	// Expr is a derived metric's PromQL over {key:form}; of a user's
+	// expression it is what the user wrote.
 	Expr string
+
+	names []string // exact series names of a user's expression
 }
 
 // Forms are the forms that fit the metric: those of its kind, without buckets
@@ -167,6 +170,9 @@ func (c *Catalog) Keep() []string {
 			for _, n := range v.series(m.Kind) {
 				names[n] = true
 			}
+		}
+		for _, n := range m.names {
+			names[n] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(names))

@@ -81,6 +81,9 @@ func (c *Catalog) expand(b *builder, q *Query, key string, form sources.Form) (s
 	if !slices.Contains(m.Forms(), form) {
 		return "", fmt.Errorf("%s is a %s and has no form %q, hint: one of %v", key, m.Kind, form, m.Forms())
 	}
+	if m.user() {
+		return b.expandUser(q, m)
+	}
 	if m.Kind == Derived {
 		var failed error
 		expr := placeholder.ReplaceAllStringFunc(m.Expr, func(ph string) string {
