@@ -25,6 +25,20 @@ const (
 	Strong = 10
 )
 
+// Held says how much the loop is held up: 0 as good as idle, 1 now and then, 2
+// strongly; -1 without a baseline.
+func (i Interference) Held() int {
+	switch {
+	case math.IsNaN(i.Factor):
+		return -1
+	case i.Factor < Mild:
+		return 0
+	case i.Factor < Strong:
+		return 1
+	}
+	return 2
+}
+
 // QuietRequests is how many requests in flight, all frontends together, still
 // count as idle.
 const QuietRequests = 1

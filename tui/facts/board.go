@@ -12,25 +12,59 @@ import (
 	"dynascope/tui/pane"
 )
 
-// Board is the cursor over groups of facts: a place by names, since facts come
-// and go under it. The zero value stands on no fact.
-type Board struct{ group, label string }
+// Board is the cursor over groups of facts, a place by names, since facts come
+// and go under it; and what was worked out for the last snapshot. The zero value
+// stands on no fact. The groups must be a function of the frame's source.
+type Board struct {
+	cursor spot
+	memo   [2]worked // of the last frames: with a height, and for the height
+}
 
-// Group is the id of the group that the cursor is in, "" for none.
-func (b Board) Group() string { return b.group }
+// spot is a fact's place: its group and its label, which is empty where the
+// group has no facts to show.
+type spot struct{ group, label string }
+
+type worked struct {
+	snap   *sources.Snapshot
+	w, h   int
+	source pane.Source
+	sheet  sheet
+	drawn  map[spot]bool
+	height int
+}
+
+// sheet lays the groups out, once for a snapshot and a size.
+func (b *Board) sheet(f pane.Frame, groups []Group) (sheet, map[spot]bool) {
+	m := &b.memo[0]
+	if m.snap != f.Snap || m.snap == nil || m.w != f.W || m.h != f.H || m.source != f.Source {
+		s := place(f, groups)
+		*m = worked{snap: f.Snap, w: f.W, h: f.H, source: f.Source, sheet: s, drawn: s.drawn()}
+	}
+	return m.sheet, m.drawn
+}
+
+// Height is how many lines the groups take in the frame's width when nothing is
+// left out.
+func (b *Board) Height(f pane.Frame, groups []Group) int {
+	m := &b.memo[1]
+	if m.snap != f.Snap || m.snap == nil || m.w != f.W || m.source != f.Source {
+		*m = worked{snap: f.Snap, w: f.W, source: f.Source, height: height(f, groups)}
+	}
+	return m.height
+}
 
 // Needs are the questions of what is drawn in the frame's area. Facts that have
 // no room are asked for as well, without their course: whether a group is
 // exposed at all depends on them.
-func (b Board) Needs(f pane.Frame, groups []Group) []sources.Need {
+func (b *Board) Needs(f pane.Frame, groups []Group) []sources.Need {
 	var out []sources.Need
-	s := place(f, groups)
-	drawn, n := s.drawn(), s.columnsOf()
+	s, drawn := b.sheet(f, groups)
+	n := s.points()
 	for _, g := range groups {
 		out = append(out, g.Bar...)
 		for _, c := range g.Facts {
 			k := 0
-			if drawn[Board{g.ID, c.Label}] {
+			if drawn[spot{g.ID, c.Label}] {
 				k = n
 			}
 			out = append(out, c.needs(f, k)...)
@@ -39,13 +73,13 @@ func (b Board) Needs(f pane.Frame, groups []Group) []sources.Need {
 	return out
 }
 
-func (s sheet) drawn() map[Board]bool {
-	out := map[Board]bool{}
+func (s sheet) drawn() map[spot]bool {
+	out := map[spot]bool{}
 	for _, column := range s.columns {
 		for _, g := range column {
 			for _, c := range g.Facts {
 				if !g.absent {
-					out[Board{g.ID, c.Label}] = true
+					out[spot{g.ID, c.Label}] = true
 				}
 			}
 		}
@@ -55,22 +89,21 @@ func (s sheet) drawn() map[Board]bool {
 
 // Explain are the questions under the cursor first, then those of its group,
 // then the rest.
-func (b Board) Explain(f pane.Frame, groups []Group) []sources.Need {
-	s := place(f, groups)
-	n := s.columnsOf()
-	drawn := s.drawn()
+func (b *Board) Explain(f pane.Frame, groups []Group) []sources.Need {
+	s, drawn := b.sheet(f, groups)
+	n := s.points()
 	var first, group, rest []sources.Need
 	for _, g := range groups {
 		for _, c := range g.Facts {
 			k := 0
-			if drawn[Board{g.ID, c.Label}] {
+			if drawn[spot{g.ID, c.Label}] {
 				k = n
 			}
 			needs := c.needs(f, k)
 			switch {
-			case b == Board{g.ID, c.Label}:
+			case b.cursor == spot{g.ID, c.Label}:
 				first = append(first, needs...)
-			case b.group == g.ID:
+			case b.cursor.group == g.ID:
 				group = append(group, needs...)
 			default:
 				rest = append(rest, needs...)
@@ -93,16 +126,17 @@ func Distinct(needs []sources.Need) []sources.Need {
 // Press moves the cursor: up and down within a column, left and right between
 // columns.
 func (b *Board) Press(a pane.Action, f pane.Frame, groups []Group) bool {
-	var grid [][]Board
-	for _, column := range place(f, groups).columns {
-		var list []Board
+	var grid [][]spot
+	s, _ := b.sheet(f, groups)
+	for _, column := range s.columns {
+		var list []spot
 		for _, g := range column {
 			if g.absent || len(g.Facts) == 0 {
-				list = append(list, Board{group: g.ID})
+				list = append(list, spot{group: g.ID})
 				continue
 			}
 			for _, c := range g.Facts {
-				list = append(list, Board{g.ID, c.Label})
+				list = append(list, spot{g.ID, c.Label})
 			}
 		}
 		grid = append(grid, list)
@@ -112,7 +146,7 @@ func (b *Board) Press(a pane.Action, f pane.Frame, groups []Group) bool {
 	}
 	x, y := 0, -1
 	for i, column := range grid {
-		if k := slices.Index(column, *b); k >= 0 {
+		if k := slices.Index(column, b.cursor); k >= 0 {
 			x, y = i, k
 		}
 	}
@@ -137,25 +171,25 @@ func (b *Board) Press(a pane.Action, f pane.Frame, groups []Group) bool {
 	}
 	x = min(max(x, 0), len(grid)-1)
 	to := grid[x][min(max(y, 0), len(grid[x])-1)]
-	moved := to != *b
-	*b = to
+	moved := to != b.cursor
+	b.cursor = to
 	return moved
 }
 
 // Clear takes the cursor away, and says whether there was one.
 func (b *Board) Clear() bool {
-	was := *b
-	*b = Board{}
-	return was != *b
+	was := b.cursor
+	b.cursor = spot{}
+	return was != b.cursor
 }
 
 // View draws the groups in the frame's area; focused shows the cursor.
-func (b Board) View(f pane.Frame, groups []Group, focused bool) string {
+func (b *Board) View(f pane.Frame, groups []Group, focused bool) string {
 	if f.W <= 0 || f.H <= 0 {
 		return cells.Blank(f.W, f.H)
 	}
-	s := place(f, groups)
-	n := s.columnsOf()
+	s, _ := b.sheet(f, groups)
+	n := s.points()
 	var blocks []string
 	for _, column := range s.columns {
 		var lines []string
@@ -168,11 +202,11 @@ func (b Board) View(f pane.Frame, groups []Group, focused bool) string {
 	return cells.Block(cells.Lines(cells.Join(sep, blocks...)), f.W, f.H)
 }
 
-func (b Board) lines(f pane.Frame, g placed, w, n int, focused bool) []string {
+func (b *Board) lines(f pane.Frame, g placed, w, n int, focused bool) []string {
 	st := f.Styles
-	on := focused && b.group == g.ID
+	on := focused && b.cursor.group == g.ID
 	title := st.Title.Render(cells.Strip(g.Title))
-	if focused && (on || b.group == "") {
+	if focused && (on || b.cursor.group == "") {
 		title = st.Accent.Render(cells.Strip(g.Title))
 	}
 	if slices.ContainsFunc(g.Facts, func(c Fact) bool { return c.allModels(f) }) {
@@ -211,7 +245,7 @@ func (b Board) lines(f pane.Frame, g placed, w, n int, focused bool) []string {
 	}
 	for _, c := range g.Facts {
 		line := b.line(f, g, c, w, n)
-		if on && b.label == c.Label {
+		if on && b.cursor.label == c.Label {
 			line = st.Select.Render(cells.Fit(cells.Strip(line), w))
 		}
 		out = append(out, line)
@@ -239,7 +273,7 @@ func why(f pane.Frame, g Group) string {
 	return "no such family on any page"
 }
 
-func (b Board) line(f pane.Frame, g placed, c Fact, w, n int) string {
+func (b *Board) line(f pane.Frame, g placed, c Fact, w, n int) string {
 	st := f.Styles
 	label := st.Label.Render(cells.Strip(c.Label))
 	if c.allModels(f) {

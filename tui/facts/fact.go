@@ -46,6 +46,11 @@ type Fact struct {
 	// Nonzero facts are drawn only when they are not 0, for what few models
 	// have and all engines export.
 	Nonzero bool
+	// Hide leaves the fact out where it would say nothing.
+	Hide func(pane.Frame) bool
+	// Basis counts what the fact is part of: where it is live, an idle counter
+	// is a true 0.
+	Basis sources.Need
 	// Course asks for the number's course over the window, one question more.
 	Course bool
 	// Mark, from 1, is the part of the group's bar that the fact names.
@@ -72,8 +77,10 @@ func (c Fact) needs(f pane.Frame, n int) []sources.Need {
 			out = append(out, c.course(f, n))
 		}
 	}
-	if c.With.Key != "" {
-		out = append(out, c.With)
+	for _, n := range []sources.Need{c.With, c.Basis} {
+		if n.Key != "" {
+			out = append(out, n)
+		}
 	}
 	return append(out, c.More...)
 }
@@ -91,6 +98,8 @@ func (c Fact) value(f pane.Frame) string {
 	}
 	v, ok := fig.Value()
 	switch {
+	case !ok && fig.Status == sources.StatusIdle && c.Basis.Key != "" && f.Snap.Figure(c.Basis).Live():
+		return f.Styles.Dim.Render("0")
 	case !ok:
 		return figure.None(fig.Status, f.Styles)
 	case math.IsNaN(v):

@@ -8,6 +8,7 @@ import (
 // The widths of a column of groups.
 const (
 	leastColumn = 36
+	goodColumn  = 44
 	between     = 3
 	valueWidth  = 10
 	mostLabel   = 18
@@ -46,23 +47,53 @@ func (g placed) height() int {
 	return n
 }
 
-// place lays groups out in as many columns as have room, and leaves facts out
-// by priority until they fit.
+// place lays groups out: in wide columns where everything fits, else in as many
+// as there is room for, with facts left out by priority until they fit.
 func place(f pane.Frame, groups []Group) sheet {
 	found := look(f, groups)
-	var s sheet
-	for level := Rare; level >= -1; level-- {
-		if s = placeIn(f.W, found, level); s.height() <= f.H {
-			break
+	good, most := columnsOf(f.W, goodColumn, len(groups)), columnsOf(f.W, leastColumn, len(groups))
+	levels := make([]int, len(found))
+	set := func(l int) {
+		for i := range levels {
+			levels[i] = l
 		}
 	}
-	s.measure()
-	return s
+	set(Rare)
+	for n := good; n <= most; n++ {
+		if s := placeIn(f.W, n, found, levels); s.height() <= f.H {
+			return s.measured()
+		}
+	}
+	for level := Rare - 1; level >= -1; level-- {
+		set(level)
+		s := placeIn(f.W, most, found, levels)
+		if s.height() > f.H && level > -1 {
+			continue
+		}
+		for i := range levels { // what still has room of the next level
+			levels[i]++
+			if more := placeIn(f.W, most, found, levels); more.height() <= f.H {
+				s = more
+			} else {
+				levels[i]--
+			}
+		}
+		return s.measured()
+	}
+	return sheet{}
 }
 
-// Height is how many lines groups take in a width when nothing is left out.
-func Height(f pane.Frame, groups []Group) int {
-	return placeIn(f.W, look(f, groups), Rare).height()
+func columnsOf(w, least, groups int) int {
+	return min(max((w+between)/(least+between), 1), max(groups, 1), 6)
+}
+
+// height is how many lines groups take when nothing is left out.
+func height(f pane.Frame, groups []Group) int {
+	levels := make([]int, len(groups))
+	for i := range levels {
+		levels[i] = Rare
+	}
+	return placeIn(f.W, columnsOf(f.W, goodColumn, len(groups)), look(f, groups), levels).height()
 }
 
 // look finds out which groups are exposed, and leaves out rare facts that are
@@ -73,6 +104,9 @@ func look(f pane.Frame, groups []Group) []placed {
 		out[i] = placed{Group: g, absent: true}
 		kept := make([]Fact, 0, len(g.Facts))
 		for _, c := range g.Facts {
+			if c.Hide != nil && c.Hide(f) {
+				continue
+			}
 			absent := c.absent(f)
 			out[i].absent = out[i].absent && absent
 			if !absent || c.Priority < Rare {
@@ -89,11 +123,12 @@ func look(f pane.Frame, groups []Group) []placed {
 	return out
 }
 
-func placeIn(w int, groups []placed, level int) sheet {
-	n := min(max((w+between)/(leastColumn+between), 1), max(len(groups), 1), 6)
+// placeIn lays groups out in n columns, each with the facts up to its level.
+func placeIn(w, n int, groups []placed, levels []int) sheet {
 	all := make([]placed, len(groups))
 	total, most := 0, 0
 	for i, g := range groups {
+		level := levels[i]
 		g.tight, g.say = level < 1, min(max(level, 1), 2)
 		if level < Rare {
 			kept := make([]Fact, 0, len(g.Facts))
@@ -120,13 +155,14 @@ func placeIn(w int, groups []placed, level int) sheet {
 	return s
 }
 
-// measure finds the widths within the columns.
-func (s sheet) measure() {
+// measured finds the widths within the columns.
+func (s sheet) measured() sheet {
 	for _, column := range s.columns {
 		for i := range column {
 			column[i].measure(s.w)
 		}
 	}
+	return s
 }
 
 // fill puts groups below each other, in their order, in columns of height h.
@@ -169,9 +205,9 @@ func (s sheet) height() int {
 	return most
 }
 
-// columnsOf is how many columns every course has: all share them, so that
+// points is how many columns every course has: all share them, so that
 // their questions are alike.
-func (s sheet) columnsOf() int {
+func (s sheet) points() int {
 	least := mostSpark
 	found := false
 	for _, column := range s.columns {

@@ -58,7 +58,7 @@ type layout struct{ head, charts, table, facts int }
 // The heights that the charts want.
 const (
 	leastCharts = 9
-	mostCharts  = 16
+	mostCharts  = 22
 	leastTable  = 4 // header and three rows
 )
 
@@ -78,7 +78,7 @@ func (p *Pane) layout(f pane.Frame) layout {
 		rest--
 	}
 	rows := len(p.listing(f).all) + 1
-	want := facts.Height(f.Size(f.W, 0), groups())
+	want := p.board.Height(f.Size(f.W, 0), groups())
 	least := min(max(rows, 2), leastTable)
 	l.facts = min(want, max(rest-least-1, 0))
 	if f.H < 8 {
