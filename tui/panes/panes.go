@@ -9,6 +9,7 @@ import (
 	"dynascope/tui/panes/kv"
 	"dynascope/tui/panes/latency"
 	"dynascope/tui/panes/overview"
+	"dynascope/tui/panes/routing"
 	"dynascope/tui/panes/workers"
 )
 
@@ -17,6 +18,7 @@ func All() []pane.Pane {
 	return []pane.Pane{
 		overview.New(),
 		latency.New(),
+		routing.New(),
 		workers.New(),
 		kv.New(),
 	}

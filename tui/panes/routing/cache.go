@@ -37,15 +37,15 @@ func cacheLines(f pane.Frame) []line {
 	if absent(f, needPredicted) {
 		predicted = said(f, "predicted", "predicted hit", why(f, needPredicted), needPredicted)
 	} else {
-		predicted.parts = []cells.Part{cells.L(number(f, needPredicted, text.Percent)+st.Dim.Render(" mean of requests"), 0)}
+		predicted.parts = []cells.Part{cells.L(unit(f, needPredicted, text.Percent, "by request"), 0)}
 		if v := all.Share(all.Chosen); !math.IsNaN(v) {
 			fig := f.Snap.Figure(regret[1])
-			predicted.parts = append(predicted.parts, cells.L(value(f, fig, v, text.Percent)+st.Dim.Render(" of tokens"), 2))
+			predicted.parts = append(predicted.parts, cells.L(value(f, fig, v, text.Percent)+st.Dim.Render(" by token"), 2))
 		}
 		predicted.parts = append(predicted.parts, spark(f, c.Over(needPredicted), scale))
 	}
 	actual := line{id: "real", label: "real hit", needs: []sources.Need{needReal, c.Over(needReal), needReported}, parts: []cells.Part{
-		cells.L(number(f, needReal, text.Percent)+st.Dim.Render(" of tokens at the engine"), 0),
+		cells.L(unit(f, needReal, text.Percent, "by token, at the engine"), 0),
 	}}
 	if absent(f, needReal) {
 		actual = said(f, "real", "real hit", why(f, needReal), needReal)

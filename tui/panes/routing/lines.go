@@ -75,6 +75,15 @@ func said(f pane.Frame, id, label, s string, needs ...sources.Need) line {
 	return line{id: id, label: label, parts: []cells.Part{cells.L(f.Styles.Dim.Render(text.Clean(s, 300)), 0)}, needs: needs}
 }
 
+// unit draws a number with its word, or only why there is none.
+func unit(f pane.Frame, n sources.Need, spell func(float64) string, word string) string {
+	s := number(f, n, spell)
+	if f.Snap.Figure(n).HasValue() {
+		s += f.Styles.Dim.Render(" " + word)
+	}
+	return s
+}
+
 // number draws a figure of one group in its own spelling, or why it has none.
 func number(f pane.Frame, n sources.Need, spell func(float64) string) string {
 	fig := f.Snap.Figure(n)
@@ -141,11 +150,18 @@ func why(f pane.Frame, n sources.Need) string {
 // exports no such family, or needs what the rest of the hint says.
 func hint(f pane.Frame, fig *sources.Figure) string {
 	note := text.Clean(fig.Note, 200)
-	if !strings.Contains(note, "--router-mode") || triage.RouterModeOf(f.Snap) != triage.ModeKV {
+	if !strings.Contains(note, "--router-mode") {
 		return note
 	}
+	who := "needs --router-mode kv"
+	switch triage.RouterModeOf(f.Snap) {
+	case triage.ModeKV:
+		who = "not from this KV router"
+	case triage.ModeStandalone:
+		who = "not from a standalone router"
+	}
 	rest := slices.DeleteFunc(strings.Split(note, "; "), func(s string) bool { return strings.Contains(s, "--router-mode") })
-	return strings.Join(append([]string{"not from this KV router"}, rest...), "; ")
+	return strings.Join(append([]string{who}, rest...), "; ")
 }
 
 // named writes "name value" with the name dim.

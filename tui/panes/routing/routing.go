@@ -47,7 +47,7 @@ type listing struct {
 	course triage.Course
 	dress  dress
 
-	lines [parts][]line // nil until drawn
+	lines  [parts][]line // nil until drawn
 	stages []triage.RoutingStage
 	absent []triage.RoutingStage
 	belief []believed
@@ -231,7 +231,7 @@ func (p *Pane) note(i part, f pane.Frame) string {
 			}
 		}
 	case partShares:
-		return "  those that enclose others left out, " + span(course(f).Span)
+		return "  " + span(course(f).Span) + ", without enclosing ones"
 	case partBelief:
 		return "  blk blocks, tok tokens"
 	}
