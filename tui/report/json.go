@@ -62,6 +62,9 @@ func (n number) MarshalJSON() ([]byte, error) {
 	return []byte("null"), nil
 }
 
+// exprRunes bounds a query; those with all spellings of a family are long.
+const exprRunes = 100_000
+
 type document struct {
 	Schema  string           `json:"schema"`
 	At      time.Time        `json:"at"`
@@ -192,7 +195,7 @@ func JSON(w io.Writer, s *sources.Snapshot, sla pane.SLA, tried ...TriedLine) er
 		Schema: Schema, At: s.At, Live: s.Live, Store: s.Store, Warning: text.Clean(s.Warning, errorRunes),
 		WindowS: seconds(s.Window), HaveS: seconds(s.Have),
 		SLA:    slaDoc{seconds(sla.TTFT), seconds(sla.ITL)},
-		Models: append([]string{}, s.Models...), Targets: targetDocs(s), Workers: workerDocs(s),
+		Models: cleanAll(s.Models), Targets: targetDocs(s), Workers: workerDocs(s),
 		Path: pathOf(s), Totals: map[string]value{}, Figures: []figureDoc{}, Tried: triedDocs(tried),
 	}
 	for _, k := range latencyKeys {
@@ -218,7 +221,7 @@ func targetDocs(s *sources.Snapshot) []targetDoc {
 	out := []targetDoc{}
 	for _, t := range s.Targets {
 		d := targetDoc{
-			Instance: t.Instance, URL: t.URL, Role: t.Role, Health: t.Health.String(), Error: text.Clean(t.Error, errorRunes),
+			Instance: clean(t.Instance), URL: clean(t.URL), Role: clean(t.Role), Health: t.Health.String(), Error: text.Clean(t.Error, errorRunes),
 			IntervalS: seconds(t.Interval), Slowed: t.Slowed, TookS: seconds(t.Took), ServerS: seconds(t.ServerShare),
 			Bytes: t.Bytes, Samples: t.Samples, Insecure: t.Insecure,
 		}
@@ -237,7 +240,8 @@ func valueOf(f *sources.Figure, at time.Time) value {
 		v.Value = number(x)
 	}
 	if f.Status == sources.StatusAbsent && len(f.Tried) > 0 {
-		v.Missed = &f.Tried[0]
+		missed := clean(f.Tried[0])
+		v.Missed = &missed
 	}
 	return v
 }
@@ -247,7 +251,7 @@ func latencyOf(s *sources.Snapshot, key string, sla pane.SLA) latencyDoc {
 	mean, _ := s.Figure(sources.Need{Key: key, Form: sources.FormMean}).Value()
 	d := latencyDoc{
 		Key: key, Status: f.Status.String(), AgeS: seconds(max(0, s.At.Sub(f.At))), WindowS: seconds(f.Window),
-		Mean: number(mean), Tried: f.Tried, Note: noteOf(f),
+		Mean: number(mean), Tried: cleanAll(f.Tried), Note: clean(noteOf(f)),
 	}
 	b, ok := f.Buckets()
 	if !ok || b.N <= 0 {
@@ -291,13 +295,13 @@ func pathOf(s *sources.Snapshot) pathDoc {
 
 func figureOf(f *sources.Figure, at time.Time) figureDoc {
 	d := figureDoc{
-		Key: f.Need.Key, Form: string(f.Need.Form), By: f.Need.By, Title: f.Title, Unit: f.Unit,
+		Key: f.Need.Key, Form: string(f.Need.Form), By: f.Need.By, Title: clean(f.Title), Unit: clean(f.Unit),
 		Status: f.Status.String(), AgeS: seconds(max(0, at.Sub(f.At))), WindowS: seconds(f.Window),
-		Groups: []groupDoc{}, Tried: f.Tried, Found: f.Found, AllModels: f.AllModels, Note: noteOf(f), Error: text.Clean(f.Err, errorRunes), Expr: f.Expr,
+		Groups: []groupDoc{}, Tried: cleanAll(f.Tried), Found: cleanAll(f.Found), AllModels: f.AllModels, Note: clean(noteOf(f)), Error: text.Clean(f.Err, errorRunes), Expr: text.Clean(f.Expr, exprRunes),
 	}
 	for _, g := range f.Series {
 		if p, ok := g.Last(); ok {
-			d.Groups = append(d.Groups, groupDoc{g.Labels, number(p.V), number(math.Max(0, float64(at.UnixMilli()-p.T)/1000))})
+			d.Groups = append(d.Groups, groupDoc{cleanLabels(g.Labels), number(p.V), number(math.Max(0, float64(at.UnixMilli()-p.T)/1000))})
 		}
 	}
 	return d

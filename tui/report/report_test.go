@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"unicode"
 
 	"dynascope/sources"
 	"dynascope/tui/cells"
@@ -71,6 +72,27 @@ func TestJSONHoldsForAnyData(t *testing.T) {
 		if doc["schema"] != Schema {
 			t.Errorf("%v: schema %v", data, doc["schema"])
 		}
+		// Also the controls that JSON escapes: jq -r would undo that.
+		controls := func(s string) bool { return strings.ContainsFunc(s, unicode.IsControl) }
+		var walk func(any)
+		walk = func(v any) {
+			switch v := v.(type) {
+			case map[string]any:
+				for k, x := range v {
+					walk(k)
+					walk(x)
+				}
+			case []any:
+				for _, x := range v {
+					walk(x)
+				}
+			case string:
+				if controls(v) {
+					t.Errorf("%v: control characters in %q", data, v)
+				}
+			}
+		}
+		walk(doc)
 		for _, list := range []string{"models", "targets", "workers", "latency", "figures", "discovery"} {
 			if doc[list] == nil {
 				t.Errorf("%v: %s is null, want a list", data, list)

@@ -64,10 +64,10 @@ func Plain(block string) string {
 
 func targetLine(s *sources.Snapshot, t sources.Target) string {
 	line := fmt.Sprintf("%-8s %-24s %-9s", t.Health, text.Clean(t.Instance, 60), text.Clean(t.Role, 20))
-	switch {
-	case t.Health == sources.HealthUp:
+	if t.Health == sources.HealthUp {
 		line += fmt.Sprintf(" %s every %s, server %s, %s, %s lines", text.Millis(t.Took.Seconds()), text.Age(t.Interval), text.Millis(t.ServerShare.Seconds()), text.Bytes(float64(t.Bytes)), text.Count(float64(t.Samples)))
-	case t.Error != "":
+	}
+	if t.Error != "" {
 		line += " " + text.Clean(t.Error, errorRunes)
 	}
 	if t.Health == sources.HealthDown && !t.LastGood.IsZero() {

@@ -38,8 +38,8 @@ func workerDocs(s *sources.Snapshot) []workerDoc {
 	for _, r := range triage.WorkerRows(s) {
 		if len(out) == 0 || !same(out[len(out)-1], r.Worker) {
 			w := workerDoc{
-				ID: r.ID, Decimal: r.Decimal, Short: r.Short, Instance: r.Instance, Role: r.Role, Engine: r.Engine,
-				Model: r.Model, Namespace: r.Namespace, Component: r.Component, State: string(r.State),
+				ID: clean(r.ID), Decimal: clean(r.Decimal), Short: clean(r.Short), Instance: clean(r.Instance), Role: clean(r.Role), Engine: clean(r.Engine),
+				Model: clean(r.Model), Namespace: clean(r.Namespace), Component: clean(r.Component), State: clean(string(r.State)),
 			}
 			if !r.LastGood.IsZero() {
 				at := r.LastGood.UTC()
@@ -53,18 +53,21 @@ func workerDocs(s *sources.Snapshot) []workerDoc {
 	return out
 }
 
-func same(d workerDoc, w sources.Worker) bool { return d.ID == w.ID && d.Instance == w.Instance }
+func same(d workerDoc, w sources.Worker) bool {
+	return d.ID == clean(w.ID) && d.Instance == clean(w.Instance)
+}
 
 func rankOf(s *sources.Snapshot, r triage.WorkerRow) rankDoc {
 	cell := func(c triage.Cell) value {
 		v := value{Value: number(c.V), Status: c.Status.String(), AgeS: seconds(max(0, s.At.Sub(c.At)))}
 		if f := s.Figure(c.Need); c.Status == sources.StatusAbsent && len(f.Tried) > 0 {
-			v.Missed = &f.Tried[0]
+			missed := clean(f.Tried[0])
+			v.Missed = &missed
 		}
 		return v
 	}
 	d := rankDoc{
-		Rank: r.Rank,
+		Rank: clean(r.Rank),
 		Figures: map[string]value{
 			"running": cell(r.Running), "max_running": cell(r.MaxRunning), "waiting": cell(r.Waiting), "kv_usage": cell(r.KV),
 			"hit_ratio": cell(r.Hit), "prefill_tokens_per_s": cell(r.Prefill), "decode_tokens_per_s": cell(r.Decode),
