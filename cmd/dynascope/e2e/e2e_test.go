@@ -43,6 +43,8 @@ func TestEveryScreenAtEverySize(t *testing.T) {
 		s.Keys("2")
 		s.Until(10*time.Second, "ITL", "p95")
 		s.Keys("3")
+		s.Until(10*time.Second, "KV router", "find matches")
+		s.Keys("4")
 		s.Until(10*time.Second, "role", "up")
 		for _, line := range strings.Split(s.Screen(), "\n") {
 			if strings.Contains(line, "%!") || strings.Contains(line, "NaN") {
@@ -198,7 +200,7 @@ func TestNoColorAndASCII(t *testing.T) {
 	}
 	s = tmux.Start(t, 100, 30, nil, bin(t), "demo", "--recorded", "--ascii")
 	s.Until(15*time.Second, "TTFT path", "unattributed")
-	for _, key := range []string{"1", "2", "3"} {
+	for _, key := range []string{"1", "2", "3", "4"} {
 		s.Keys(key)
 		time.Sleep(1500 * time.Millisecond)
 		for _, r := range s.Screen() {

@@ -21,7 +21,7 @@ import (
 	"dynascope/cmd/dynascope/e2e/tmux"
 )
 
-// TestTheSimulatedDemoIsAlive: the demo a newcomer sees has all three screens.
+// TestTheSimulatedDemoIsAlive: the demo a newcomer sees has its first four screens.
 func TestTheSimulatedDemoIsAlive(t *testing.T) {
 	s := tmux.Start(t, 140, 42, nil, bin(t), "demo")
 	s.Until(10*time.Second, "LIVE", "demo (demo, simulated)", "4 workers")
@@ -29,6 +29,8 @@ func TestTheSimulatedDemoIsAlive(t *testing.T) {
 	s.Keys("2")
 	s.Until(10*time.Second, "TTFT · frontend", "p95", "in SLA")
 	s.Keys("3")
+	s.Until(10*time.Second, "KV router", "find matches", "predicted hit")
+	s.Keys("4")
 	s.Until(10*time.Second, "4 up", "KV", "tok/s")
 	s.Keys("q")
 	if code := s.Ended(5 * time.Second); code != "0" {

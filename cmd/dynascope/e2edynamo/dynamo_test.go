@@ -221,6 +221,8 @@ func TestTheScreenShowsTheDeployment(t *testing.T) {
 		s.Keys("o")
 		s.Until(10*time.Second, "TTFT · router")
 		s.Keys("3")
+		s.Until(10*time.Second, "KV router", "find matches", "transport round trip", "2 connected of 2", "PLANNER_PROMETHEUS_PORT")
+		s.Keys("4")
 		screen := s.Until(10*time.Second, "run/max", "2 up")
 		for _, w := range doc.Workers {
 			if !strings.Contains(screen, w.Short) {
@@ -251,7 +253,7 @@ func screen(t *testing.T, d deployment) *tmux.Session {
 	t.Helper()
 	s := tmux.Start(t, 140, 42, nil, append([]string{bin(t)}, d.targets()...)...)
 	s.Until(15*time.Second, "LIVE")
-	s.Keys("3")
+	s.Keys("4")
 	s.Until(15*time.Second, "role", "2 up")
 	return s
 }
