@@ -37,7 +37,7 @@ type Engine struct {
 	doing  step
 	from   time.Duration // start of the step under way
 	end    time.Duration // and its end
-	busyTo time.Duration // when the GPU is done with it; end is later after a freeze
+	busyTo time.Duration // when the GPU is done with it; end is later by host work or a freeze
 	done   time.Duration // when the last step was completed
 	frozen bool
 	work   Work

@@ -64,6 +64,34 @@ func TestGPUOfAFrozenEngineGoesIdle(t *testing.T) {
 	}
 }
 
+// Host work after a step makes the next one late and leaves the GPU idle.
+func TestGPUWaitsForTheHost(t *testing.T) {
+	rest := func(delay float64) (step, idle time.Duration, g GPU) {
+		p := qwen3(4)
+		p.HostDelay = delay
+		e := New(p)
+		e.Submit(0, Request{ID: 1, ISL: 500, OSL: 1000})
+		var at []time.Duration
+		for n, _ := e.Next(); n < 5*time.Second; n, _ = e.Next() {
+			e.Step(n, func(Event) {})
+			at = append(at, n)
+		}
+		last := at[len(at)-1]
+		if s := e.Stats(); s.PrefillBusy+s.DecodeBusy+s.Idle != last || s.LastStep != last-at[len(at)-2] {
+			t.Errorf("%v in prefill, %v in decode, %v idle and a last step of %v, at %v", s.PrefillBusy, s.DecodeBusy, s.Idle, s.LastStep, last)
+		}
+		return last - at[len(at)-2], e.Stats().Idle, e.GPU(last)
+	}
+	step, idle, busy := rest(0)
+	if idle != 0 || !near(busy.SM, 1, 0.01) {
+		t.Errorf("without: idle for %v, %+v", idle, busy)
+	}
+	with, _, half := rest(step.Seconds())
+	if d := (with - 2*step).Seconds(); !near(d, 0, 1e-4) || !near(half.SM, 0.5, 0.03) || !near(half.Memory, busy.Memory/2, 0.03) {
+		t.Errorf("as long as a step: steps of %v after %v, %+v", with, step, half)
+	}
+}
+
 func TestGPUDuringAStepOfSeconds(t *testing.T) {
 	p := qwen3(4)
 	p.Slow = 500

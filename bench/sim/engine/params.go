@@ -104,6 +104,10 @@ type Params struct {
 	CommPerToken float64
 	// Slow multiplies every step's time (a fault). 0 means 1.
 	Slow float64
+	// HostDelay is host work after every step, while the GPU waits: the step's
+	// tokens come out, and the next step starts, so much later. Slow leaves it
+	// alone.
+	HostDelay float64
 
 	// KVTransferBytesPerToken is one token's KV over all GPUs, bytes;
 	// TransferBandwidth is bytes a second; TransferLatency is seconds for
@@ -159,7 +163,7 @@ func (p *Params) Validate() error {
 		{"StepOverhead", p.StepOverhead}, {"WeightTime", p.WeightTime}, {"DecodePerSeq", p.DecodePerSeq},
 		{"DecodePerKVToken", p.DecodePerKVToken}, {"PrefillPerToken", p.PrefillPerToken},
 		{"PrefillPerTokenContext", p.PrefillPerTokenContext}, {"CommPerStep", p.CommPerStep},
-		{"CommPerToken", p.CommPerToken}, {"Slow", p.Slow},
+		{"CommPerToken", p.CommPerToken}, {"Slow", p.Slow}, {"HostDelay", p.HostDelay},
 		{"KVTransferBytesPerToken", p.KVTransferBytesPerToken}, {"TransferBandwidth", p.TransferBandwidth}, {"TransferLatency", p.TransferLatency},
 	} {
 		if !(f.v >= 0) || math.IsInf(f.v, 0) {

@@ -46,8 +46,8 @@ func (e *Engine) schedule(now time.Duration, emit func(Event)) {
 			e.work.addPrefill(r.ctx-r.chunk, r.chunk)
 		}
 	}
-	e.from, e.end = now, now+e.p.StepTime(e.work)
-	e.busyTo = e.end
+	e.from, e.busyTo = now, now+e.p.StepTime(e.work)
+	e.end = e.busyTo + seconds(e.p.HostDelay)
 	e.stats.Idle += now - e.done
 }
 

@@ -34,6 +34,11 @@ type Stats struct {
 	// Requests in the batch (those in prefill included), in the queue, and
 	// finished prefills whose KV is still held for another engine.
 	Running, Waiting, Held int
+	// Requests whose prompts and whose next tokens the step under way computes.
+	Prefills, Decodes int
+	// LastStep is how long the last completed step took, the host's part
+	// included.
+	LastStep time.Duration
 	// Pages in use, holding a prefix nobody uses, and free: together Total.
 	// After a shrink, Used can exceed Total until the next step.
 	UsedPages, EvictablePages, FreePages, TotalPages int
@@ -60,8 +65,9 @@ type Stats struct {
 	EvictedPages uint64
 	// Steps by kind.
 	PrefillSteps, DecodeSteps, MixedSteps uint64
-	// Time by kind, up to the last completed step: together the time since
-	// the start, but for the wait in a freeze or an idle engine under way.
+	// Time of the GPU by kind, up to the last completed step: together the time
+	// since the start, but for the wait in a freeze or an idle engine under way.
+	// The host work after a step is idle time.
 	PrefillBusy, DecodeBusy, MixedBusy, Idle time.Duration
 }
 
@@ -76,6 +82,9 @@ func (e *Engine) Stats() Stats {
 	}
 	if e.chunked != nil && len(e.batch) == 0 {
 		s.Running++
+	}
+	if e.doing > waking {
+		s.Prefills, s.Decodes = s.Running-len(e.running), e.work.DecodeSeqs
 	}
 	s.Waiting, s.Held = len(e.waiting), len(e.held)
 	s.UsedPages, s.EvictablePages, s.TotalPages = e.pool.used, e.pool.evictable, e.pool.total
@@ -109,5 +118,6 @@ func (e *Engine) account() {
 		s.DecodeTokens += uint64(len(e.running))
 	}
 	s.Idle += e.end - e.busyTo
+	s.LastStep = e.end - e.from
 	e.gpu.add(e.from, e.busyTo, e.p.activity(e.work, d))
 }

@@ -60,6 +60,10 @@ type Load struct {
 	KVEvictable       int     // tokens of the prefix cache that nothing holds
 	HostUsed, HostAll int     // tokens of the HiCache host tier
 	CUDAGraph         bool
+	// Requests of the step under way: in prefill and in decode; and the seconds
+	// of the last one.
+	Prefills, Decodes int
+	StepSeconds       float64
 	NewTokenRatio     float64
 	Paused, Retracted int // since the last report
 	// Queues of a disaggregated pair, in requests.

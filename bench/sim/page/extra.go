@@ -97,15 +97,10 @@ type EngineExtra struct {
 
 	SleepState *Gauge `family:"vllm:engine_sleep_state"` // awake|weights_offloaded|discard_all
 
-	// TensorRT-LLM's batch, memory and offload.
-	ContextRequests    *Gauge   `family:"trtllm_num_context_requests"`
-	GenerationRequests *Gauge   `family:"trtllm_num_generation_requests"`
-	ScheduledRequests  *Gauge   `family:"trtllm_num_scheduled_requests"`
-	StaticBatch        *Gauge   `family:"trtllm_max_batch_size_static"`
-	IterationSeconds   *Gauge   `family:"trtllm_iteration_latency_seconds"`
-	Onboarded          *Counter `family:"trtllm_kv_cache_onboard_bytes_total"`
-	Offloaded          *Counter `family:"trtllm_kv_cache_offload_bytes_total"`
-	GPUMemory          *Gauge   `family:"trtllm_gpu_memory_usage_bytes"`
-	CPUMemory          *Gauge   `family:"trtllm_cpu_memory_usage_bytes"`
-	PinnedMemory       *Gauge   `family:"trtllm_pinned_memory_usage_bytes"`
+	// TensorRT-LLM's offload, and memory that its PyTorch backend always gives
+	// as 0.
+	Onboarded    *Counter `family:"trtllm_kv_cache_onboard_bytes_total"`
+	Offloaded    *Counter `family:"trtllm_kv_cache_offload_bytes_total"`
+	CPUMemory    *Gauge   `family:"trtllm_cpu_memory_usage_bytes"`
+	PinnedMemory *Gauge   `family:"trtllm_pinned_memory_usage_bytes"`
 }

@@ -6,12 +6,20 @@ type trtllm struct {
 	silent
 	trtllmHandles
 	block int // tokens
+
+	reused, missed int // blocks, ever
 }
 
 type trtllmHandles struct {
 	Running    *Gauge     `family:"trtllm_num_requests_running"`
 	Waiting    *Gauge     `family:"trtllm_num_requests_waiting"`
 	Paused     *Gauge     `family:"trtllm_num_paused_requests"`
+	Context    *Gauge     `family:"trtllm_num_context_requests"`
+	Generating *Gauge     `family:"trtllm_num_generation_requests"`
+	Scheduled  *Gauge     `family:"trtllm_num_scheduled_requests"`
+	Iteration  *Gauge     `family:"trtllm_iteration_latency_seconds"`
+	GPUMemory  *Gauge     `family:"trtllm_gpu_memory_usage_bytes"`
+	StaticMax  *Gauge     `family:"trtllm_max_batch_size_static"`
 	MaxActive  *Gauge     `family:"trtllm_max_num_active_requests"`
 	MaxBatch   *Gauge     `family:"trtllm_max_batch_size_runtime"`
 	Usage      *Gauge     `family:"trtllm_kv_cache_utilization"`
@@ -55,6 +63,8 @@ func (e *trtllm) Started(l Limits) {
 	e.block = l.PageSize
 	e.MaxActive.Set(float64(l.MaxRunning))
 	e.MaxBatch.Set(float64(l.MaxRunning))
+	e.StaticMax.Set(float64(l.MaxRunning))
+	e.GPUMemory.Set((l.WeightsGiB + l.KVGiB + l.GraphGiB) * (1 << 30))
 	e.BlockSize.Set(float64(l.PageSize))
 	e.MaxBlocks.Set(float64(l.KVTokens / max(l.PageSize, 1)))
 }
@@ -65,7 +75,11 @@ func (e *trtllm) Report(l Load) {
 	e.Paused.Set(float64(l.Paused))
 	e.Usage.Set(l.Usage())
 	e.HostUsage.Set(share(l.HostUsed, l.HostAll))
-	e.HitRate.Set(l.HitRate)
+	e.Context.Set(float64(l.Prefills))
+	e.Generating.Set(float64(l.Decodes))
+	e.Scheduled.Set(float64(l.Prefills + l.Decodes))
+	e.Iteration.Set(l.StepSeconds)
+	e.HitRate.Set(share(e.reused, e.reused+e.missed))
 	e.ReuseRate.Set(l.HitRate)
 	if e.block > 0 {
 		e.UsedBlocks.Set(float64(l.KVUsed / e.block))
@@ -78,8 +92,10 @@ func (e *trtllm) Queued(seconds float64) { e.Queue.Observe(seconds) }
 func (e *trtllm) Prefilled(computed, device, host, storage int) {
 	e.Prompt.Add(float64(computed + device + host + storage))
 	if e.block > 0 {
-		e.Reused.Add(float64((device + host + storage) / e.block))
-		e.Missed.Add(float64((computed + e.block - 1) / e.block))
+		reused, missed := (device+host+storage)/e.block, (computed+e.block-1)/e.block
+		e.Reused.Add(float64(reused))
+		e.Missed.Add(float64(missed))
+		e.reused, e.missed = e.reused+reused, e.missed+missed
 	}
 }
 

@@ -273,9 +273,10 @@ func (w *World) applyTo(k *worker) {
 				p.Slow = base.Slow * slow
 			}
 			p.KVPages = max(int(float64(base.KVPages)*e.kv), 1)
-			p.StepOverhead = base.StepOverhead + e.host.Seconds()
+			p.HostDelay = base.HostDelay + e.host.Seconds()
 		})
 		w.rearm(r)
+		r.relink()
 	}
 }
 

@@ -109,6 +109,28 @@ func TestSlowTransfer(t *testing.T) {
 	}
 }
 
+// Transfers that wait when the link is mended go at its speed, and the one
+// under way goes on at it.
+func TestSlowTransferEnds(t *testing.T) {
+	_, lines, _ := told(t, "{role: prefill, workers: 1}, {role: decode, workers: 1}", "rate: 1, arrival: constant, isl: 2000",
+		"kind: slow_transfer, target: prefill, factor: 2000")
+	stuck := 0
+	for _, l := range lines {
+		if r := l.Request; r != nil && r.Arrived < 39 && r.First > 40 {
+			stuck++
+			if r.First > 41 {
+				t.Errorf("arrived at %.1f s, answered at %.1f s: a second after the fault it should be", r.Arrived, r.First)
+			}
+		}
+	}
+	if stuck < 10 {
+		t.Errorf("%d requests waited for the fault to end", stuck)
+	}
+	if d := meanTTFT(lines, 42, 58) / meanTTFT(lines, 2, 19); math.Abs(d-1) > 0.05 {
+		t.Errorf("TTFT after the fault ×%.2f", d)
+	}
+}
+
 // prompts whose first three quarters are one of few, which takes turns that a
 // router needs an index for.
 const sharing = "rate: 12, isl: 1024, prefix: {share: 1, groups: 8, tokens: 768}"

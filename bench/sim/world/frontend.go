@@ -412,6 +412,8 @@ func (f *frontend) workerJoined(k *worker) {
 		return
 	}
 	m := k.pool.model
+	// The card's migration limit and context length are 0 whatever the
+	// frontend's own limit is: every recorded page shows that.
 	f.book.ModelAdded(m.name, page.Card{
 		KVBlocks: k.pool.params.KVPages, BlockSize: k.pool.params.PageSize, MaxSeqs: k.pool.params.MaxRunning,
 		MaxBatchedTokens: k.pool.params.MaxPrefillTokens,

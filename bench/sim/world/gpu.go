@@ -24,7 +24,17 @@ type gpu struct {
 	reason  string
 	foreign float64
 	xid     int
+
+	events []clockEvent // samples with the clocks held down, oldest first
 }
+
+type clockEvent struct {
+	at    time.Duration
+	label string
+}
+
+// eventWindow is how far back the exporter counts clock events.
+const eventWindow = 5 * time.Minute
 
 func (g *gpu) clear() { g.clock, g.reason, g.foreign, g.xid = 1, "", 0, 0 }
 
@@ -34,7 +44,11 @@ func (g *gpu) throttle(share float64, reason string) {
 	}
 }
 
-const ambient = 34.0 // °C of an idle GPU
+// Temperatures in °C: of an idle GPU, and where the board slows its clocks.
+const (
+	ambient  = 34.0
+	slowdown = 87.0
+)
 
 // sample takes one second's activity into the exporter's families.
 func (g *gpu) sample(now, since time.Duration) {
@@ -60,7 +74,7 @@ func (g *gpu) sample(now, since time.Duration) {
 	// Temperatures follow the power slowly.
 	target := ambient + 0.065*(watts-g.model.idleWatts)*700/g.model.watts
 	if g.reason == "hw_thermal" || g.reason == "sw_thermal" {
-		target = 87
+		target = slowdown
 	}
 	if g.temp == 0 {
 		g.temp, g.memTemp = ambient, ambient+4
@@ -101,6 +115,16 @@ func (g *gpu) sample(now, since time.Duration) {
 		b.NVLinkRx.Set(4.5e10 * sm * float64(tp-1) / float64(tp))
 		b.NVLinkMBs.Set(9e4 * sm * float64(tp-1) / float64(tp))
 	}
+	// A software power cap is a lower limit; the brake comes from outside and
+	// leaves the limit where it is.
+	limit := g.model.watts
+	if g.reason == "sw_power_cap" {
+		limit = g.model.idleWatts + (limit-g.model.idleWatts)*g.clock
+	}
+	b.PowerLimit.Set(limit)
+	b.EnforcedLimit.Set(limit)
+	b.SlowdownTemp.Set(slowdown)
+	b.ClockReasons.Set(float64(g.clockReasons(sm == 0)))
 	lost := (1 - g.clock) * dt * 1e9
 	switch g.reason {
 	case "":
@@ -113,8 +137,53 @@ func (g *gpu) sample(now, since time.Duration) {
 	default:
 		b.ThermalThrottle.Add(lost)
 	}
-	if g.reason != "" {
-		b.ClockEvents.Set(1, g.reason)
+	g.clockEvents(now)
+}
+
+// clockReasons are NVML's bits (nvmlClocksEventReason…) for what holds the
+// clocks down: what the hardware does by itself is a slowdown besides.
+func (g *gpu) clockReasons(idle bool) int {
+	if r, ok := clockReasons[g.reason]; ok {
+		return r.bits
+	}
+	if idle {
+		return 0x1
+	}
+	return 0
+}
+
+// clockReasons are the reasons of scenarios: NVML's bits, and the label by
+// which the exporter counts them.
+var clockReasons = map[string]struct {
+	bits  int
+	event string
+}{
+	"sw_power_cap":   {0x4, "power_cap"},
+	"hw_slowdown":    {0x8, "hw_slowdown"},
+	"sync_boost":     {0x10, "sync_boost"},
+	"sw_thermal":     {0x20, "sw_thermal"},
+	"hw_thermal":     {0x40 | 0x8, "hw_thermal"},
+	"hw_power_brake": {0x80 | 0x8, "hw_power_brake"},
+}
+
+// clockEvents counts the seconds under a reason as the exporter does: over its
+// window.
+func (g *gpu) clockEvents(now time.Duration) {
+	if r, ok := clockReasons[g.reason]; ok {
+		g.events = append(g.events, clockEvent{now, r.event})
+	}
+	old := 0
+	for old < len(g.events) && g.events[old].at <= now-eventWindow {
+		g.book.ClockEvents.Set(0, g.events[old].label)
+		old++
+	}
+	g.events = append(g.events[:0], g.events[old:]...)
+	count := map[string]int{}
+	for _, e := range g.events {
+		count[e.label]++
+	}
+	for label, n := range count {
+		g.book.ClockEvents.Set(float64(n), label)
 	}
 }
 

@@ -97,8 +97,8 @@ func (w *World) Loads(name string) (out []RankLoad) {
 
 // Step is one forward step of a worker's rank 0, for a profiler.
 type Step struct {
-	Number        uint64 // forward steps since the process started, this one included
-	Begin, End    time.Duration
+	Number        uint64        // forward steps since the process started, this one included
+	Begin, End    time.Duration // on the GPU
 	Batch         int
 	PrefillTokens int // 0 for a decode step
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"dynascope/bench/sim/engine"
 	"dynascope/bench/sim/page"
 )
 
@@ -311,24 +312,27 @@ func (w *World) binds() bound {
 		note(bound{"handler", k.name, len(k.handler.queue)})
 		for _, r := range k.ranks {
 			s := r.engine.Stats()
-			if s.Waiting == 0 {
+			what := ""
+			switch s.Bound {
+			case engine.Unbound: // nobody waits, or only for the step under way
 				continue
-			}
-			what := "queue_prefill"
-			p := r.engine.Params()
-			switch {
-			case k.pool.phase == decoding && s.Running >= p.MaxRunning, k.pool.phase == aggregated && s.Running >= p.MaxRunning:
-				what = "queue_decode" // the running limit
-			case s.UsedPages > s.TotalPages*3/4:
+			case engine.BoundKV:
 				what = "kv"
+			case engine.BoundRunning:
+				what = "queue_decode"
+				if k.pool.phase == prefilling {
+					what = "queue_prefill"
+				}
+			case engine.BoundPrefill:
+				what = "queue_prefill"
 			}
 			note(bound{what, k.name, s.Waiting})
 		}
-		parked := 0
+		moving := 0
 		for _, r := range k.ranks {
-			parked += r.sendingKV
+			moving += r.link.waiting(k.fault.transfer)
 		}
-		note(bound{"transfer", k.name, parked / 2})
+		note(bound{"transfer", k.name, moving})
 	}
 	return best
 }

@@ -140,7 +140,5 @@ func override(e *engine.Params, p *scenario.Params) {
 	scaled(&e.PrefillPerTokenContext, p.PrefillPerTokenContext, 1e-9)
 	seconds(&e.CommPerStep, p.CommPerStep)
 	scaled(&e.CommPerToken, p.CommPerToken, 1e-9)
-	if p.HostDelay != nil {
-		e.StepOverhead += p.HostDelay.Seconds()
-	}
+	seconds(&e.HostDelay, p.HostDelay)
 }

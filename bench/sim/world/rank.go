@@ -27,10 +27,9 @@ type rank struct {
 	batches [][]delivery    // what a step brought, by frontend
 	after   []time.Duration // each frontend's last delivery: answers keep their order
 
-	linkFree  time.Duration // when the KV transfers under way are done
-	sendingKV int
-	base      engine.Params // as built, before any fault
-	emit      func(engine.Event)
+	link link
+	base engine.Params // as built, before any fault
+	emit func(engine.Event)
 }
 
 // delivery is what one step tells the frontend about one attempt: n tokens, or
@@ -57,6 +56,7 @@ func newRank(k *worker, i int) *rank {
 	}
 	r.batches, r.after = make([][]delivery, len(k.w.frontends)), make([]time.Duration, len(k.w.frontends))
 	r.step = event{pos: -1, fn: r.run}
+	r.link.done = event{pos: -1, fn: r.sent}
 	r.belief.index.capacity = uint64(max(p.KVPages*p.PageSize/k.pool.block, 1))
 	r.belief.index.clear()
 	r.emit = r.event
@@ -130,8 +130,9 @@ func (r *rank) tell(watch func(Step), before engine.Stats, now time.Duration) {
 		return // it only woke up
 	}
 	busy := s.PrefillBusy + s.DecodeBusy + s.MixedBusy - before.PrefillBusy - before.DecodeBusy - before.MixedBusy
+	end := now - (s.Idle - before.Idle) // host work, or a freeze
 	watch(Step{
-		Number: count(s), Begin: now - busy, End: now, Batch: max(before.Running, 1),
+		Number: count(s), Begin: end - busy, End: end, Batch: max(before.Running, 1),
 		PrefillTokens: int(s.PrefillTokens - before.PrefillTokens),
 	})
 }
@@ -167,7 +168,7 @@ func (r *rank) event(e engine.Event) {
 		}
 		book.finished(r, a)
 		if a.phase == prefilling {
-			r.transfer(a)
+			r.send(a)
 		}
 		r.add(delivery{a: a, kind: deliverEnd})
 	case engine.Rejected:
@@ -185,28 +186,6 @@ func (r *rank) push(a *attempt) {
 func (r *rank) add(d delivery) {
 	i := d.a.r.f.number
 	r.batches[i] = append(r.batches[i], d)
-}
-
-// transfer sends a prompt's KV cache to where it is decoded; the pages are
-// held meanwhile. A worker's transfers share its link, one after the other.
-func (r *rank) transfer(a *attempt) {
-	w, q := r.w, a.r
-	now := w.clock.now
-	p := r.engine.Params()
-	d := time.Duration(float64(p.TransferTime(a.isl)) * max(r.worker.fault.transfer, 1e-3))
-	begin := max(now, r.linkFree)
-	r.linkFree = begin + d
-	r.sendingKV++
-	w.clock.at(r.linkFree, func(now time.Duration) {
-		r.sendingKV--
-		if r.worker.dead {
-			return
-		}
-		r.engine.Release(now, a.id)
-		w.rearm(r)
-		r.worker.book.transferred(r, a, begin-a.out, now-a.out)
-		w.transferred(q)
-	})
 }
 
 // shipGroup is how many of a step's results the frontend handles at one

@@ -187,7 +187,7 @@ func (b *workerBook) load(r *rank) page.Load {
 		Running: s.Running, Waiting: s.Waiting, ContextSum: s.ContextTokens, NewTokenRatio: s.NewTokenRatio,
 		Throughput: b.recent[r.index].throughput, HitRate: b.recent[r.index].hitRate,
 		KVTokens: s.TotalPages * r.page, KVUsed: s.UsedPages * r.page, KVEvictable: s.EvictablePages * r.page,
-		CUDAGraph: true,
+		CUDAGraph: true, Prefills: s.Prefills, Decodes: s.Decodes, StepSeconds: s.LastStep.Seconds(),
 	}
 	if n := b.k.pool.spec.Params.HostKVPages; n != nil {
 		l.HostAll = *n * r.page
@@ -195,7 +195,7 @@ func (b *workerBook) load(r *rank) page.Load {
 	}
 	switch b.k.pool.phase {
 	case prefilling:
-		l.Inflight = r.sendingKV
+		l.Inflight = len(r.link.queue)
 	case decoding:
 		for _, a := range r.live {
 			if a.parked {

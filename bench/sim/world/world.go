@@ -212,6 +212,11 @@ func New(c Config) (*World, error) {
 			k.start()
 		}
 	}
+	for _, x := range w.exporters {
+		for _, g := range x.gpus {
+			g.sample(0, 0)
+		}
+	}
 	w.startFaults(0)
 	if !c.Quiet {
 		w.startLoad(0, 0)
