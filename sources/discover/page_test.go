@@ -39,8 +39,10 @@ func TestRecordedPages(t *testing.T) {
 	for _, p := range pages {
 		id := defaultPages().page(readPage(t, p))
 		want := roleWorker
-		if strings.HasPrefix(filepath.Base(p), "frontend") {
-			want = roleFrontend
+		for prefix, role := range map[string]string{"frontend": roleFrontend, "planner": "planner"} {
+			if strings.HasPrefix(filepath.Base(p), prefix) {
+				want = role
+			}
 		}
 		if id.role != want {
 			t.Errorf("%s: role %q, want %q", p, id.role, want)
