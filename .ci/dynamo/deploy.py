@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 
 import load
+import planner
 import venvs
 from venvs import Problem
 
@@ -86,7 +87,7 @@ def start_process(argv, env, log):
 
 
 def up(release, shape, engine=None, name=None, workers=0, router_mode="kv", worker_args=(), queue_threshold=None,
-       migration_limit=None, timeout=90):
+       migration_limit=None, timeout=90, with_planner=False):
     engine = engine or SHAPES.get(shape, "sglang")
     if engine not in ENGINES:
         raise Problem(f"start engine {engine!r}: not one of {', '.join(ENGINES)}")
@@ -107,7 +108,7 @@ def up(release, shape, engine=None, name=None, workers=0, router_mode="kv", work
     if migration_limit is not None:
         front += ["--migration-limit", str(migration_limit)]
     state = {"name": name, "release": release, "shape": shape, "engine": engine, "model": MODEL,
-             "frontend": f"http://127.0.0.1:{port}", "workers": [], "frontend_pid": 0, "frontend_args": front,
+             "frontend": f"http://127.0.0.1:{port}", "workers": [], "extras": [], "frontend_pid": 0, "frontend_args": front,
              "run_dir": run_dir}
 
     def save():
@@ -137,6 +138,10 @@ def up(release, shape, engine=None, name=None, workers=0, router_mode="kv", work
                                      "start": born(pid)})
             save()
         wait_ready(state, timeout)
+        if with_planner:
+            planner.start(state, base, free_port, start_process, born)
+            save()
+            wait_ready(state, timeout)
     except BaseException:
         halt(state)
         if os.path.exists(os.path.join(run_dir, "state.json")):
@@ -158,6 +163,8 @@ def ready(state):
         for i, w in enumerate(state["workers"]):
             if get(w["url"] + "/metrics")[0] != 200:
                 return f"worker {i} has no metrics page yet"
+        if "planner" in state and get(state["planner"] + "/metrics")[0] != 200:
+            return "the planner has no metrics page yet"
     except (OSError, ValueError) as e:
         return str(e)
     return ""
@@ -183,6 +190,8 @@ def processes(state):
     yield "frontend", state["frontend_pid"], state.get("frontend_start", "")
     for i, w in enumerate(state["workers"]):
         yield f"worker{i}", w["pid"], w["start"]
+    for e in state.get("extras", []):
+        yield e["name"], e["pid"], e["start"]
 
 
 def send(pid, start, sig):

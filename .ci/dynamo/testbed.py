@@ -45,6 +45,7 @@ def arguments():
                    help="more mocker arguments; with a prefix like 1: only for that worker; may be repeated")
     v.add_argument("--router-queue-threshold", type=float)
     v.add_argument("--migration-limit", type=int)
+    v.add_argument("--planner", action="store_true", help="the real planner beside it, advisory (1.4.2; needs etcd)")
     v.add_argument("--probe", action="store_true", help="send one tiny request; without it none is sent")
     v = verb("down", "stop a deployment")
     v.add_argument("--name")
@@ -81,7 +82,7 @@ def main():
         venvs.model(chosen[0])
     elif a.verb == "up":
         state = deploy.up(a.release, a.shape, a.engine, a.name, a.workers, a.router_mode, a.worker_args,
-                          a.router_queue_threshold, a.migration_limit)
+                          a.router_queue_threshold, a.migration_limit, with_planner=a.planner)
         if a.probe:
             deploy.probe(state)
         print(json.dumps(state))

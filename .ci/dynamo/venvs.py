@@ -15,10 +15,15 @@ STEPS = {
          "prometheus-client<1", "pyzmq", "redis<9", "tqdm", "transformers", "typing-extensions", "zstandard<1",
          "tokenizers"],
     ],
-    "1.4.2": [["ai-dynamo==1.4.2", "tokenizers"]],
+    # The second step is what its planner imports and does not ask for.
+    "1.4.2": [
+        ["ai-dynamo==1.4.2", "tokenizers"],
+        ["prometheus-api-client", "plotly", "pandas", "filterpy", "pmdarima", "prophet", "scikit-learn", "scipy"],
+    ],
 }
 RELEASES = list(STEPS)
 CHECK = "import dynamo.frontend, dynamo.mocker, tokenizers"
+CHECKS = {"1.4.2": CHECK + ", prophet, pmdarima, filterpy, plotly"}
 
 
 class Problem(Exception):
@@ -56,7 +61,7 @@ def _wanted(release):
 def _imports(release):
     if not os.path.exists(_python(release)):
         return False
-    done = subprocess.run([_python(release), "-c", CHECK], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    done = subprocess.run([_python(release), "-c", CHECKS.get(release, CHECK)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return done.returncode == 0
 
 
@@ -77,7 +82,7 @@ def install(release, log=print):
                 raise Problem(f"install release {release}: `{' '.join(argv[1:])}` failed\n"
                               "hint: its own message is above; the package index must be reachable")
         if not _imports(release):
-            raise Problem(f"install release {release}: installed, but `{CHECK}` fails in it\n"
+            raise Problem(f"install release {release}: installed, but `{CHECKS.get(release, CHECK)}` fails in it\n"
                           f"hint: remove the folder {where} and try again")
     with open(marker, "w") as f:
         f.write(_wanted(release))
