@@ -184,7 +184,7 @@ type GPU struct {
 	Processes []GPUProcess // largest first
 	XIDs      []XIDCount   // heard since the program started, most often first
 
-	cells [gpuFigures]Cell
+	cells *[gpuFigures]Cell // large: rows are sorted without it
 }
 
 // Local says whether NVML of the machine that dynascope reads shows the GPU.
@@ -235,8 +235,10 @@ func GPUs(s *sources.Snapshot, owners []Owner) []GPU {
 	}
 	out := gpusOf(s)
 	at := make(map[string]int, len(out))
+	cells := make([][gpuFigures]Cell, len(out))
 	for i := range out {
 		at[out[i].ID] = i
+		out[i].cells = &cells[i]
 	}
 	j := join{snap: s}
 	for f := range gpuFigures {

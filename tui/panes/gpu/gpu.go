@@ -129,7 +129,7 @@ func (p *Pane) parts(f pane.Frame, l *listing) parts {
 		return v
 	}
 	// The table keeps its rows and a blank line.
-	if rest := v.table - len(p.scope(l)) - 2; rest >= leastDetail && len(p.scope(l)) > 0 {
+	if rest := v.table - len(l.scope) - 2; rest >= leastDetail && len(l.scope) > 0 {
 		v.table -= rest
 		v.detail = detail{w: f.W, h: rest - 1} // below its title
 	}
@@ -153,10 +153,10 @@ func (p *Pane) View(f pane.Frame) string {
 	head := p.head(f, l, v.level)
 	out := []string{cells.Block(head, f.W, len(head))}
 	if v.level == levelHosts {
-		shown := p.shownHosts(l)
+		shown := l.shownHosts
 		out = append(out, draw(&p.hosts, hostColumns(f, l), shown, f, v.table, p.empty(l)))
 	} else {
-		shown := p.shownGPUs(l)
+		shown := l.shownGPUs
 		out = append(out, draw(&p.gpus, p.gpuColumns(f, l), shown, f, v.table, p.empty(l)))
 		if i := p.gpus.place(names(shown)); v.detail.h > 0 && i >= 0 {
 			out = append(out, p.below(f, l, shown[i], v.detail))
@@ -167,7 +167,7 @@ func (p *Pane) View(f pane.Frame) string {
 
 // empty is why a table has no rows.
 func (p *Pane) empty(l *listing) string {
-	if p.inHost && len(p.scope(l)) == 0 {
+	if p.inHost && len(l.scope) == 0 {
 		return "host " + text.Clean(p.host, 40) + " shows no GPU at this moment. hint: esc goes back to all hosts"
 	}
 	return "no GPU matches " + cells.Strip(p.filter.text) + ". hint: esc clears the filter"

@@ -47,3 +47,28 @@ func TestPictures(t *testing.T) {
 		})
 	}
 }
+
+// BenchmarkView draws 64 hosts of 8 GPUs at 250×70: a new snapshot each time,
+// as a tick brings it, and the same one again, as a key does.
+func BenchmarkView(b *testing.B) {
+	cards := fleet(64)
+	for name, press := range map[string][]pane.Action{"hosts": nil, "host": {pane.Enter}, "sheet": {pane.Enter, pane.Enter}} {
+		p := New()
+		f := deploy(p, panetest.Frame(250, 66), cards)
+		for _, a := range press {
+			p.Press(a, f)
+			f = deploy(p, f, cards)
+		}
+		b.Run(name+"/tick", func(b *testing.B) {
+			for b.Loop() {
+				p.memo = listing{}
+				p.View(f)
+			}
+		})
+		b.Run(name+"/key", func(b *testing.B) {
+			for b.Loop() {
+				p.View(f)
+			}
+		})
+	}
+}

@@ -49,7 +49,7 @@ func (p *Pane) head(f pane.Frame, l *listing, at level) []string {
 		return nil
 	}
 	s := f.Styles
-	scope := p.scope(l)
+	scope := l.scope
 	title := plural(len(scope), "GPU")
 	switch {
 	case p.inHost && len(l.hosts) > 1:
@@ -65,17 +65,17 @@ func (p *Pane) head(f pane.Frame, l *listing, at level) []string {
 			}
 		}
 	}
-	shown, all, unit := len(p.shownGPUs(l)), len(scope), ""
+	shown, all, unit := len(l.shownGPUs), len(scope), ""
 	order := words(p.gpus.order, allGPUColumns(), "by number", "by number, falling")
 	if at == levelHosts {
-		shown, all, unit = len(p.shownHosts(l)), len(l.hosts), " hosts"
+		shown, all, unit = len(l.shownHosts), len(l.hosts), " hosts"
 		order = words(p.hosts.order, allHostColumns(), "worst first", "worst last")
 	}
 	var filter string
 	if p.filter.text != "" {
 		filter = s.Accent.Render("filter "+cells.Strip(p.filter.text)) + s.Dim.Render(fmt.Sprintf("  %d of %d%s", shown, all, unit))
 	}
-	first := []cells.Part{cells.L(s.Title.Render(title), 0), cells.L(s.Dim.Render(model), 3), cells.L(sums(scope, f), 2)}
+	first := []cells.Part{cells.L(s.Title.Render(title), 0), cells.L(s.Dim.Render(model), 3), cells.L(sums(&l.total, f), 2)}
 	if fig := f.Snap.Figure(triage.GPUTemperature.Need()); fig.Status != sources.StatusOK {
 		first = append(first, cells.L(s.Stale.Render(fig.Status.String()+" "+text.Age(f.Now().Sub(fig.At))), 1))
 	}
@@ -96,12 +96,7 @@ func (p *Pane) head(f pane.Frame, l *listing, at level) []string {
 }
 
 // sums are the power and memory of GPUs together.
-func sums(rows []*row, f pane.Frame) string {
-	h := triage.GPUHost{}
-	for _, r := range rows {
-		h.GPUs = append(h.GPUs, r.GPU)
-	}
-	h.Sum()
+func sums(h *triage.GPUHost, f pane.Frame) string {
 	var out []string
 	if h.Util.Has() {
 		out = append(out, f.Styles.Label.Render("util ")+number(h.Util, share, f.Styles))

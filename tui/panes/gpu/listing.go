@@ -51,11 +51,25 @@ type listing struct {
 	served    bool // some process's worker is known
 
 	sparks map[sources.Need]map[string]sources.Series
+
+	// Of the last order, filter and host:
+	view struct {
+		gpus, hosts order
+		filter      string
+		inHost      bool
+		host        string
+	}
+	viewed     bool
+	scope      []*row // the GPUs that the table is about, whatever the filter
+	total      triage.GPUHost
+	shownGPUs  []*row
+	shownHosts []*hostRow
 }
 
 // listing joins once per snapshot; snapshots are immutable.
 func (p *Pane) listing(f pane.Frame) *listing {
 	l := &p.memo
+	defer p.arrange(l)
 	if l.snap == f.Snap && f.Snap != nil {
 		return l
 	}
@@ -153,37 +167,36 @@ func workerNames(s *sources.Snapshot) map[string]string {
 	return out
 }
 
-// scope are the GPUs that the table of GPUs is about, whatever the filter.
-func (p *Pane) scope(l *listing) []*row {
-	var out []*row
+// arrange picks and orders the rows once per snapshot, order and filter.
+func (p *Pane) arrange(l *listing) {
+	v := l.view
+	v.gpus, v.hosts, v.filter, v.inHost, v.host = p.gpus.order, p.hosts.order, p.filter.text, p.inHost, p.host
+	if l.viewed && l.view == v {
+		return
+	}
+	l.view, l.viewed = v, true
+	l.scope, l.total = nil, triage.GPUHost{}
 	for i := range l.rows {
 		if !p.inHost || len(l.hosts) < 2 || l.rows[i].Host == p.host {
-			out = append(out, &l.rows[i])
+			l.scope = append(l.scope, &l.rows[i])
+			l.total.GPUs = append(l.total.GPUs, l.rows[i].GPU)
 		}
 	}
-	return out
-}
+	l.total.Sum()
+	l.shownGPUs = slices.DeleteFunc(slices.Clone(l.scope), func(r *row) bool { return !p.filter.match(r) })
+	sortRows(l.shownGPUs, p.gpus.order, allGPUColumns(), func(a, b *row) int { return cmp.Compare(a.index, b.index) })
 
-// shownGPUs are those that match, in order.
-func (p *Pane) shownGPUs(l *listing) []*row {
-	out := slices.DeleteFunc(p.scope(l), func(r *row) bool { return !p.filter.match(r) })
-	sortRows(out, p.gpus.order, allGPUColumns(), func(a, b *row) int { return cmp.Compare(a.index, b.index) })
-	return out
-}
-
-// shownHosts are the hosts with a GPU that matches, the worst first unless a
-// column is sorted.
-func (p *Pane) shownHosts(l *listing) []*hostRow {
-	var out []*hostRow
+	// A host is shown with a GPU that matches, the worst first unless a column
+	// is sorted.
+	l.shownHosts = nil
 	for i := range l.hosts {
 		if slices.ContainsFunc(l.hosts[i].rows, p.filter.match) {
-			out = append(out, &l.hosts[i])
+			l.shownHosts = append(l.shownHosts, &l.hosts[i])
 		}
 	}
-	sortRows(out, p.hosts.order, allHostColumns(), func(a, b *hostRow) int {
+	sortRows(l.shownHosts, p.hosts.order, allHostColumns(), func(a, b *hostRow) int {
 		return cmp.Or(cmp.Compare(b.Grade, a.Grade), cmp.Compare(b.Concerned, a.Concerned), cmp.Compare(a.index, b.index))
 	})
-	return out
 }
 
 // row finds a GPU whatever the filter, nil when the snapshot has none such.

@@ -44,9 +44,9 @@ func (p *Pane) Press(a pane.Action, f pane.Frame) bool {
 		return false
 	}
 	v := p.parts(f, l)
-	at, ids := &p.gpus, names(p.shownGPUs(l))
+	at, ids := &p.gpus, names(l.shownGPUs)
 	if v.level == levelHosts && !p.open {
-		at, ids = &p.hosts, names(p.shownHosts(l))
+		at, ids = &p.hosts, names(l.shownHosts)
 	}
 	i := at.place(ids)
 	if p.open {
