@@ -11,8 +11,8 @@ import (
 
 // demoCommand shows the console on a deployment of its own: simulated, or as
 // recorded from a real one. Both go through the real scraper.
-func demoCommand(in, out, errOut *os.File) *cobra.Command {
-	var s settings
+func demoCommand(in, out, errOut *os.File, conf *configuration) *cobra.Command {
+	s := settings{conf: conf}
 	var sim simSettings
 	var recorded bool
 	cmd := &cobra.Command{

@@ -12,8 +12,8 @@ import (
 
 // recordCommand collects without a screen into a directory that the console
 // opens later, or meanwhile.
-func recordCommand() *cobra.Command {
-	s := settings{interval: time.Second, window: time.Minute}
+func recordCommand(conf *configuration) *cobra.Command {
+	s := settings{interval: time.Second, window: time.Minute, conf: conf}
 	var keep time.Duration
 	var bytes int64
 	cmd := &cobra.Command{

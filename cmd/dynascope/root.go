@@ -25,6 +25,9 @@ type settings struct {
 	sla      pane.SLA
 	theme    string
 	ascii    bool
+	readOnly bool
+	mouse    bool
+	conf     *configuration
 
 	once bool
 	json bool
@@ -48,7 +51,8 @@ type auth struct {
 }
 
 func root(in, out, errOut *os.File) *cobra.Command {
-	var s settings
+	conf := &configuration{}
+	s := settings{conf: conf}
 	cmd := &cobra.Command{
 		Use:   "dynascope",
 		Short: "on-call console for SGLang, vLLM and TensorRT-LLM on NVIDIA Dynamo",
@@ -82,7 +86,9 @@ a terminal it prints --once and ends.`,
 	f.StringVar(&s.pick, "deployment", "", "begin with this deployment, as d lists it")
 	s.collectFlags(cmd)
 
-	cmd.AddCommand(demoCommand(in, out, errOut), recordCommand(), simCommand(), versionCommand())
+	demo, record, sim := demoCommand(in, out, errOut, conf), recordCommand(conf), simCommand()
+	cmd.AddCommand(demo, record, sim, versionCommand())
+	conf.attach(cmd, demo, record, sim)
 	return cmd
 }
 
@@ -116,6 +122,8 @@ func (s *settings) flags(cmd *cobra.Command) {
 	f.DurationVar(&s.sla.ITL, "sla-itl", 25*time.Millisecond, "inter-token latency that was promised")
 	f.StringVar(&s.theme, "theme", "", "colours: dark, light, high-contrast, colour-blind, mono")
 	f.BoolVar(&s.ascii, "ascii", false, "draw with 7-bit characters only")
+	f.BoolVar(&s.readOnly, "read-only", false, "refuse everything that would change a server")
+	f.BoolVar(&s.mouse, "mouse", false, "take clicks and the wheel (selecting text then needs shift)")
 	f.BoolVar(&s.once, "once", false, "collect for --for, print one snapshot and end")
 	f.BoolVar(&s.json, "json", false, "with --once: print JSON (schema dynascope.once/1)")
 	f.DurationVar(&s.wait, "for", 15*time.Second, "with --once: how long to collect")
