@@ -276,12 +276,23 @@ func TestPlainSGLang(t *testing.T) {
 	}{
 		{"/health", 200, ""}, {"/health_generate", 200, ""}, {"/v1/models", 200, `"root":"tiny"`}, {"/model_info", 200, `"model_path":"tiny"`},
 		{"/server_info", 200, `"tp_size":2`}, {"/get_server_info", 200, `"max_total_num_tokens":`},
-		{"/v1/loads", 200, `"num_running_reqs":`}, {"/v1/loads?include=memory,queues", 200, `"queues":`},
+		{"/v1/loads", 200, `"disaggregation":`}, {"/v1/loads?include=core", 200, `"num_running_reqs":`}, {"/v1/loads?include=memory,queues", 200, `"queues":`},
+		{"/v1/loads?dp_rank=7", 200, `"loads":[]`}, {"/v1/loads?dp_rank=x", 422, "dp_rank"},
 		{"/v1/loads?include=nonsense", 400, "nonsense"}, {"/metrics", 200, "sglang:num_requests_total"}, {"/nothing", 404, "Not Found"},
 	} {
 		if status, body := get(t, "GET", w+c.path, ""); status != c.status || !strings.Contains(body, c.has) {
 			t.Errorf("%s: %d %.300s", c.path, status, body)
 		}
+	}
+	var loads struct {
+		Timestamp   time.Time
+		Accelerator string
+		Number      int `json:"num_accelerators"`
+		Loads       []map[string]any
+	}
+	if _, body := get(t, "GET", w+"/v1/loads?include=queues", ""); json.Unmarshal([]byte(body), &loads) != nil || loads.Timestamp.IsZero() ||
+		loads.Accelerator != "NVIDIA H200" || loads.Number != 2 || len(loads.Loads) != 1 || loads.Loads[0]["queues"] == nil || loads.Loads[0]["memory"] != nil {
+		t.Errorf("%s", body)
 	}
 	if _, body := get(t, "GET", w+"/metrics", ""); strings.Contains(body, "dynamo_") {
 		t.Error("a plain server has Dynamo's families")

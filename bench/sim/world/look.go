@@ -3,6 +3,7 @@ package world
 import (
 	"time"
 
+	"dynascope/bench/sim/engine"
 	"dynascope/bench/sim/page"
 	"dynascope/bench/sim/scenario"
 )
@@ -80,6 +81,13 @@ type RankLoad struct {
 	MaxRunning int
 	PageSize   int
 	Cached     uint64 // prompt tokens found in the cache, ever
+	Prefilled  uint64 // and computed
+
+	PrefillBusy   time.Duration // the time that this took
+	WaitingTokens int           // prompt tokens of the queue that are not cached
+	GPU           string        // the device's name
+	// Memory of one GPU.
+	WeightsGiB, KVGiB, GraphGiB float64
 }
 
 // Loads are the states of a worker's ranks; nil when it is dead.
@@ -89,8 +97,19 @@ func (w *World) Loads(name string) (out []RankLoad) {
 		return nil
 	}
 	for _, r := range k.ranks {
-		p := r.engine.Params()
-		out = append(out, RankLoad{k.book.load(r), p.MaxRunning, p.PageSize, r.engine.Stats().CachedTokens})
+		p, s := r.engine.Params(), r.engine.Stats()
+		limits := limitsOf(&k.pool.params)
+		l := RankLoad{
+			Load: k.book.load(r), MaxRunning: p.MaxRunning, PageSize: p.PageSize, Cached: s.CachedTokens,
+			Prefilled: s.PrefillTokens, PrefillBusy: s.PrefillBusy, GPU: gpuModels[k.pool.spec.GPU].name,
+			WeightsGiB: limits.WeightsGiB, KVGiB: limits.KVGiB, GraphGiB: limits.GraphGiB,
+		}
+		for _, a := range r.live {
+			if a.in > 0 && a.scheduled == 0 {
+				l.WaitingTokens += a.isl - r.engine.Cached(engine.Request{ISL: a.isl, Prefix: a.r.prefix})
+			}
+		}
+		out = append(out, l)
 	}
 	return out
 }

@@ -39,13 +39,7 @@ func newWorkerBook(k *worker) *workerBook {
 		}),
 		last: make([]engine.Stats, len(k.ranks)), recent: make([]recentRank, len(k.ranks)),
 	}
-	p := k.pool.params
-	limits := page.Limits{
-		KVTokens: p.KVPages * p.PageSize, PageSize: p.PageSize, MaxRunning: p.MaxRunning, ContextLength: 40960,
-		WeightsGiB: p.GPU.WeightBytes / float64(p.TP) / (1 << 30),
-		KVGiB:      float64(p.KVPages*p.PageSize) * p.KVTransferBytesPerToken / float64(p.TP) / (1 << 30),
-		GraphGiB:   1.8, FreeGiB: 12,
-	}
+	limits := limitsOf(&k.pool.params)
 	limits.Startup = []page.Startup{
 		{Phase: "load_weight", Seconds: 14.2}, {Phase: "kv_cache_allocation", Seconds: 0.4},
 		{Phase: "scheduler_e2e", Seconds: 31}, {Phase: "tokenizer_e2e", Seconds: 33},
@@ -60,6 +54,16 @@ func newWorkerBook(k *worker) *workerBook {
 		b.page.QueueCapacity.Set(float64(*n))
 	}
 	return b
+}
+
+// limitsOf are an engine's constants but for the phases of its start.
+func limitsOf(p *engine.Params) page.Limits {
+	return page.Limits{
+		KVTokens: p.KVPages * p.PageSize, PageSize: p.PageSize, MaxRunning: p.MaxRunning, ContextLength: 40960,
+		WeightsGiB: p.GPU.WeightBytes / float64(p.TP) / (1 << 30),
+		KVGiB:      float64(p.KVPages*p.PageSize) * p.KVTransferBytesPerToken / float64(p.TP) / (1 << 30),
+		GraphGiB:   1.8, FreeGiB: 12,
+	}
 }
 
 // features are those of a pool's engines that a scenario switches on.
