@@ -21,6 +21,13 @@ type Snapshot struct {
 	Targets []Target
 	Models  []string
 	Workers []Worker // ordered by role, then id
+	// Events are what happened in the span that was asked for, newest first.
+	// EventsErr says why some of them may be missing, empty when none is.
+	Events    []Event
+	EventsErr string
+	// Baseline is the same questions at the marked moment; nil without one.
+	Baseline *Snapshot
+
 	// Took and Queries are what this tick cost the store.
 	Took    time.Duration
 	Queries int

@@ -129,6 +129,7 @@ func (c *columns) copy(first int64) []sources.Series {
 
 // prune forgets memos that no recent tick used. The caller holds f.mu.
 func (f *Feed) prune(t *tick) {
+	f.prunePast()
 	for k, c := range f.columns {
 		if age := t.At.Sub(c.used); age > time.Minute || age < -time.Minute {
 			delete(f.columns, k)

@@ -49,6 +49,8 @@ type Feed struct {
 	columns map[columnKey]*columns
 	stale   map[staleKey][]sources.Series
 	good    map[goodKey]good
+	past    map[pastKey]*pastRuns
+	base    baselines
 	unknown unknown
 	seq     uint64
 }
@@ -63,6 +65,7 @@ func New(store sources.Store, cat *catalog.Catalog) *Feed {
 		columns: map[columnKey]*columns{},
 		stale:   map[staleKey][]sources.Series{},
 		good:    map[goodKey]good{},
+		past:    map[pastKey]*pastRuns{},
 	}
 }
 
@@ -75,6 +78,12 @@ type Ask struct {
 	// or a namespace in Match is resolved into the instances that serve it
 	// anew in every tick, so that a restarted worker joins by itself.
 	Scope catalog.Scope
+	// Events, when positive, asks for what happened in this span up to At.
+	Events time.Duration
+	// Baseline, when its moment is set, is asked the same instant needs, and
+	// those of Courses; Courses are asked at both moments.
+	Baseline Baseline
+	Courses  []sources.Need
 }
 
 // tick is the work of one Tick: what is known of this moment, and the answers
@@ -146,7 +155,11 @@ func (f *Feed) Tick(ctx context.Context, ask Ask) *sources.Snapshot {
 		t.who = t.figures
 		t.plan(identityNeeds, t.figures, catalog.Scope{})
 	}
+	happened := t.events(ctx)
 	t.plan(ask.Needs, t.figures, t.Scope)
+	if !ask.Baseline.At.IsZero() {
+		t.plan(ask.Courses, t.figures, t.Scope)
+	}
 	t.ask(ctx)
 	t.settle(ctx)
 
@@ -173,6 +186,8 @@ func (f *Feed) Tick(ctx context.Context, ask Ask) *sources.Snapshot {
 	if f.Warning != nil {
 		snap.Warning = f.Warning()
 	}
+	snap.Events, snap.EventsErr = happened()
+	snap.Baseline = f.baseline(ctx, ask)
 	return sources.NewSnapshot(snap, t.figures)
 }
 
