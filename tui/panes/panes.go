@@ -6,9 +6,11 @@ package panes
 
 import (
 	"dynascope/tui/pane"
+	"dynascope/tui/panes/gpu"
 	"dynascope/tui/panes/kv"
 	"dynascope/tui/panes/latency"
 	"dynascope/tui/panes/overview"
+	"dynascope/tui/panes/requests"
 	"dynascope/tui/panes/routing"
 	"dynascope/tui/panes/workers"
 )
@@ -20,6 +22,8 @@ func All() []pane.Pane {
 		latency.New(),
 		routing.New(),
 		workers.New(),
+		gpu.New(),
 		kv.New(),
+		requests.New(),
 	}
 }
