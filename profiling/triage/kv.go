@@ -99,6 +99,11 @@ func (j join) kvRow(w sources.Worker, rank string) KVRow {
 		HostUsed: of(needHostUsed, needHostUsage), Evicted: of(needEvicted), Preemptions: of(needPreemptions), Transfer: of(needTransfer),
 		TransferQueue: of(needTransferQueues[0]),
 	}
+	for _, tier := range []*Cell{&r.Device, &r.Host, &r.Storage} {
+		if tier.Status == sources.StatusIdle && r.Hit.Has() { // prompts were looked up, and nobody counts this tier
+			tier.Status = sources.StatusAbsent
+		}
+	}
 	var sum float64
 	var known bool
 	for _, n := range needTransferQueues {

@@ -93,6 +93,9 @@ func (c Fact) value(f pane.Frame) string {
 		return c.Draw(f)
 	}
 	fig := f.Snap.Figure(c.Need)
+	if c.With.Key != "" && f.Snap.Figure(c.With).Status == sources.StatusAbsent {
+		return figure.None(sources.StatusAbsent, f.Styles)
+	}
 	if c.As == Quantile {
 		return figure.Quantile(fig, c.Q, f.Styles)
 	}

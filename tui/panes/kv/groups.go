@@ -32,6 +32,7 @@ func pool() facts.Group {
 		{Label: "evictable", Need: needEvictable, Course: true, Mark: 2},
 		{Label: "free", Need: needFree, Priority: 1},
 		{Label: "size", Need: expr("kv.pool_tokens"), Priority: 1},
+		{Label: "blocks, by Dynamo", Need: now("worker.kv_total_blocks"), Priority: 3},
 		{Label: "usage, by Dynamo", Need: now("worker.kv_usage"), Priority: 2},
 		{Label: "used + waiting", Need: now("engine.kv_demand_tokens"), Priority: 3},
 		{Label: "sliding window", Need: now("engine.kv_swa_usage"), Priority: 3, Nonzero: true},
@@ -43,8 +44,8 @@ func reuse() facts.Group {
 	return facts.Group{ID: "reuse", Title: "hit rate by tier", Bar: []sources.Need{expr("kv.hit_device"), expr("kv.hit_host"), expr("kv.hit_storage"), expr("kv.hit_external")}, Facts: []facts.Fact{
 		{Label: "all tiers", Need: needHit, Course: true},
 		{Label: "device", Need: expr("kv.hit_device"), Mark: 1, Course: true, Priority: 1},
-		{Label: "host", Need: expr("kv.hit_host"), Mark: 2, Course: true, Priority: 1},
-		{Label: "storage", Need: expr("kv.hit_storage"), Mark: 3, Priority: 1},
+		{Label: "host", Need: expr("kv.hit_host"), With: rate("engine.host_hit_tokens"), Mark: 2, Course: true, Priority: 1},
+		{Label: "storage", Need: expr("kv.hit_storage"), With: rate("engine.storage_hit_tokens"), Mark: 3, Priority: 1},
 		{Label: "KV connector", Need: expr("kv.hit_external"), With: rate("engine.external_cache_hit_tokens"), Mark: 4, Priority: 3},
 		// Two other opinions of the same thing.
 		{Label: "router predicted", Need: mean("router.kv_hit_rate"), Priority: 2},
@@ -55,10 +56,10 @@ func reuse() facts.Group {
 func pressure() facts.Group {
 	return facts.Group{ID: "pressure", Title: "evictions and retractions", Facts: []facts.Fact{
 		{Label: "retractions", Need: increase("engine.preemptions"), As: facts.Counted, Course: true},
-		{Label: "a request", Need: expr("engine.preemption_share"), Priority: 2},
+		{Label: "a request", Need: expr("engine.preemption_share"), With: rate("engine.preemptions"), Priority: 2},
 		{Label: "tokens redone", Need: rate("engine.retracted_input_tokens"), As: facts.PerSecond, Priority: 3},
 		{Label: "evicted", Need: rate("hicache.evicted_tokens"), As: facts.PerSecond, Course: true},
-		{Label: "per computed token", Need: expr("hicache.eviction_share"), Priority: 2},
+		{Label: "per computed token", Need: expr("hicache.eviction_share"), With: rate("hicache.evicted_tokens"), Priority: 2},
 		{Label: "eviction pass", Need: mean("hicache.eviction_time"), Priority: 3},
 		{Label: "lost, no copy", Need: rate("hicache.dropped_tokens"), As: facts.PerSecond, Priority: 2},
 	}}

@@ -82,9 +82,9 @@ func baseline(f pane.Frame, in triage.Interference) string {
 	case !math.IsNaN(in.Baseline):
 		return st.Value.Render(text.Duration(in.Baseline))
 	case math.IsNaN(in.Least):
-		return st.Dim.Render("none: no quiet time")
+		return st.Dim.Render("none")
 	}
-	return st.Dim.Render("none: least " + text.Duration(in.Least) + " under load")
+	return st.Dim.Render("none, least " + text.Duration(in.Least))
 }
 
 func worstFrontend(f pane.Frame, in triage.Interference) string {

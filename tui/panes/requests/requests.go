@@ -59,6 +59,7 @@ const (
 	leastCharts = 9
 	mostCharts  = 22
 	leastMiddle = 5
+	goodMiddle  = 9
 	mostMiddle  = 18
 	lengthsFrom = 110
 )
@@ -81,15 +82,18 @@ func (p *Pane) layout(f pane.Frame) layout {
 	}
 	l.facts = min(want, rest-l.middle)
 	rest -= l.facts + l.middle
-	more := min(rest, mostMiddle-leastMiddle)
-	if l.middle > 0 && more > 0 {
-		l.middle += more
-		rest -= more
+	grow := func(most int) {
+		if more := min(rest, most-l.middle); l.middle > 0 && more > 0 {
+			l.middle += more
+			rest -= more
+		}
 	}
+	grow(goodMiddle)
 	if rest >= leastCharts && f.W >= 60 {
 		l.charts = min(rest, mostCharts)
 		rest -= l.charts
 	}
+	grow(mostMiddle)
 	l.facts += max(rest, 0)
 	return l
 }
