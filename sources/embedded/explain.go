@@ -70,7 +70,7 @@ func explain(err error, spec TargetSpec, timeout time.Duration, detail string) s
 		said, hint = "the answer is not http", "is it https, or the port of another protocol?"
 	case strings.Contains(said, "transport connection broken"), strings.Contains(said, "chunk length"), strings.Contains(said, "chunked encoding"):
 		said, hint = "the answer is broken http: "+said[strings.LastIndex(said, "broken: ")+1:], "is it the port of another protocol, or a broken proxy?"
-	case strings.Contains(said, "gzip: "), strings.Contains(said, "flate: "), strings.Contains(said, "compressed"):
+	case strings.Contains(said, "gzip: "), strings.Contains(said, "flate: "):
 		said, hint = "the page cannot be decompressed: "+said, "a proxy may compress it against the request"
 	case strings.HasSuffix(said, "redirects"):
 		said, hint = "the page redirects in a circle: "+said, "give the address where the page is"

@@ -2,8 +2,8 @@ package embedded
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -50,17 +50,21 @@ func (s *Store) fetch(ctx context.Context, t *target) answer {
 	if resp.StatusCode != http.StatusOK {
 		limit = 4 << 10 // enough to see what speaks
 	}
+	// Packed against the request, it is still taken, as the scrapes do.
+	var content io.Reader = resp.Body
+	if resp.Header.Get("Content-Encoding") == "gzip" {
+		if content, err = gzip.NewReader(resp.Body); err != nil {
+			return answer{err: err}
+		}
+	}
 	var body bytes.Buffer
-	if _, err := body.ReadFrom(io.LimitReader(resp.Body, limit)); err != nil {
+	if _, err := body.ReadFrom(io.LimitReader(content, limit)); err != nil {
 		return answer{err: err}
 	}
 	contentType := resp.Header.Get("Content-Type")
 	t.learn(contentType, body.Bytes())
-	switch {
-	case resp.StatusCode != http.StatusOK:
+	if resp.StatusCode != http.StatusOK {
 		return answer{err: fmt.Errorf("server returned HTTP status %s", resp.Status)}
-	case resp.Header.Get("Content-Encoding") != "":
-		return answer{err: errors.New("the page is compressed against the request")}
 	}
 	return t.whole(body.Bytes(), contentType)
 }
