@@ -33,6 +33,9 @@ type Query struct {
 	AllModels bool
 	// Note says what brings the families when they are absent.
 	Note string
+	// LooksBack: all of the expression is over the window; nothing in it is a
+	// present value.
+	LooksBack bool
 }
 
 // Query turns a need into PromQL over the window. It is an error when the key
@@ -66,7 +69,7 @@ func (c *Catalog) query(n sources.Need, window time.Duration, s Scope) (Query, e
 	if window > 0 {
 		b.window = model.Duration(window.Truncate(time.Millisecond)).String()
 	}
-	var q Query
+	q := Query{LooksBack: true}
 	var err error
 	q.Expr, err = c.expand(&b, &q, n.Key, n.Form)
 	return q, err
@@ -96,7 +99,10 @@ func (c *Catalog) expand(b *builder, q *Query, key string, form sources.Form) (s
 		})
 		return expr, failed
 	}
-	if b.window == "" && form != sources.FormNow && form != sources.FormTotal {
+	switch {
+	case form == sources.FormNow || form == sources.FormTotal:
+		q.LooksBack = false
+	case b.window == "":
 		return "", fmt.Errorf("the form %q looks back and has no window", form)
 	}
 	q.add(m, b.scope)

@@ -37,6 +37,7 @@ type goodKey struct {
 
 // good is a question's newest answer, and when it last hung.
 type good struct {
+	expr   string
 	series []sources.Series
 	at     time.Time // of the answer, zero when there was none
 	hung   time.Time // by the clock, zero when it answered since
@@ -97,12 +98,16 @@ func (t *tick) question(ctx context.Context, p *plan, scope string) (got []sourc
 		}
 		return t.lastAnswer(last, last.why)
 	}
+	if t.live && !n.IsRange() && p.at.Before(t.At) && last.hung.IsZero() && last.at.Equal(p.at) && last.expr == p.query.Expr {
+		t.keep(key, last)
+		return append([]sources.Series(nil), last.series...), last.at, ""
+	}
 	var err error
-	at = t.At
+	at = p.at
 	if n.IsRange() {
 		got, at, err = t.course(ctx, p.query.Expr, n, p.interval)
 	} else {
-		got, err = t.instant(ctx, p.query.Expr, t.At)
+		got, err = t.instant(ctx, p.query.Expr, p.at)
 	}
 	last.hung = time.Time{}
 	if err != nil {
@@ -112,15 +117,19 @@ func (t *tick) question(ctx context.Context, p *plan, scope string) (got []sourc
 			last.hung, last.why = last.used, why
 		}
 	} else if !n.IsRange() && t.live {
-		last.series, last.at = got, t.At
+		last.expr, last.series, last.at = p.query.Expr, got, p.at
 	}
-	t.Feed.mu.Lock()
-	t.good[key] = last
-	t.Feed.mu.Unlock()
+	t.keep(key, last)
 	if err != nil && len(got) == 0 && !n.IsRange() {
 		return t.lastAnswer(last, why)
 	}
 	return got, at, why
+}
+
+func (t *tick) keep(key goodKey, g good) {
+	t.Feed.mu.Lock()
+	defer t.Feed.mu.Unlock()
+	t.good[key] = g
 }
 
 // lastAnswer is the last good answer where it belongs to the minutes shown.

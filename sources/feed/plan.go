@@ -13,6 +13,9 @@ type plan struct {
 	fig      *sources.Figure
 	query    catalog.Query
 	interval time.Duration // of the slowest target that can expose it
+	window   time.Duration
+	scope    catalog.Scope
+	at       time.Time // the moment it is asked for, see grid
 	// ready is false while the store is too young for any answer.
 	ready bool
 }
@@ -35,14 +38,34 @@ func (t *tick) plan(needs []sources.Need, into map[sources.Need]*sources.Figure,
 			fig.Status, fig.Err = sources.StatusError, err.Error()
 			continue
 		}
+		at := t.At
+		if g := grid(window); g > 0 && q.LooksBack && !n.IsRange() {
+			at = t.At.Truncate(g)
+			// As far back as before where the store is too young for more.
+			if w := min(window, t.have-t.At.Sub(at)).Truncate(g); w < window && w >= 4*interval {
+				if shorter, err := t.cat.Query(n, w, scope); err == nil {
+					q, window = shorter, w
+				}
+			}
+		}
 		fig.Expr, fig.Tried, fig.Note = q.Expr, q.Families, q.Note
 		// Where nothing else is served there is nothing to be told apart.
 		fig.AllModels = q.AllModels && t.mixed.touches(m)
 		if n.Form != sources.FormNow && n.Form != sources.FormTotal {
 			fig.Window = window
 		}
-		t.plans = append(t.plans, &plan{fig: fig, query: q, interval: interval, ready: t.have > 0})
+		t.plans = append(t.plans, &plan{fig: fig, query: q, interval: interval, window: window, scope: scope, at: at, ready: t.have > 0})
 	}
+}
+
+// grid is how far apart the moments lie at which a look-back is asked for: a
+// hundredth of its window, in whole seconds and five at most, so that a window
+// of five minutes is read again every third second and not with every tick.
+// Such questions read the most samples, and their answers change the least.
+// Zero asks for the moment itself. Which moments those are does not depend on
+// what was asked before: a figure stays a function of the store and the moment.
+func grid(window time.Duration) time.Duration {
+	return min(window/100, 5*time.Second).Truncate(time.Second)
 }
 
 // lookBack is the window of a need: what was asked, but no longer than the

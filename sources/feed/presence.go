@@ -155,7 +155,7 @@ func (t *tick) fillStale(ctx context.Context, found presence) {
 		if newest.IsZero() {
 			continue
 		}
-		if old := t.lastGood(ctx, p, newest); len(old) > 0 {
+		if old := t.lastGood(ctx, p.query.Expr, newest); len(old) > 0 {
 			f.Series, f.Status, f.At = old, sources.StatusStale, newest
 		}
 	}
@@ -183,7 +183,14 @@ func (t *tick) fillInstances(ctx context.Context, p *plan, f *sources.Figure) {
 		if good.IsZero() {
 			continue
 		}
-		for _, s := range t.lastGood(ctx, p, good) {
+		// Its own page alone: many may be dead, each since another moment, and
+		// what the others showed then is of no use.
+		own := catalog.Scope{Match: p.scope.Match, Instances: []string{in}}
+		q, err := t.cat.Query(f.Need, p.window, own)
+		if err != nil {
+			continue
+		}
+		for _, s := range t.lastGood(ctx, q.Expr, good) {
 			if s.Labels["instance"] == in {
 				kept = append(kept, s)
 			}
@@ -193,15 +200,15 @@ func (t *tick) fillInstances(ctx context.Context, p *plan, f *sources.Figure) {
 	f.Series = kept
 }
 
-func (t *tick) lastGood(ctx context.Context, p *plan, at time.Time) []sources.Series {
-	key := staleKey{p.query.Expr, at.UnixMilli()}
+func (t *tick) lastGood(ctx context.Context, expr string, at time.Time) []sources.Series {
+	key := staleKey{expr, at.UnixMilli()}
 	t.Feed.mu.Lock()
 	old, ok := t.stale[key]
 	t.Feed.mu.Unlock()
 	if ok {
 		return old
 	}
-	old, err := t.instant(ctx, p.query.Expr, at)
+	old, err := t.instant(ctx, expr, at)
 	if err == nil {
 		t.Feed.mu.Lock()
 		t.stale[key] = old
