@@ -31,6 +31,8 @@ type client struct {
 	http *http.Client
 	note func(infos []string)
 
+	large chan struct{} // a token for the one answer that may be large
+
 	mu     sync.Mutex
 	missed int   // requests in a row without an answer
 	why    error // of the newest of them
@@ -38,12 +40,34 @@ type client struct {
 
 var _ api.Client = (*client)(nil)
 
+const (
+	smallAnswer = 1 << 20   // larger ones are read and decoded one at a time
+	errorAnswer = 128 << 10 // as much as is read of an answer that is an error
+)
+
+// errTooLarge marks an answer beyond BodyLimit.
+var errTooLarge = errors.New("its answer is larger than")
+
+// holdKey finds the hold in the context of a question.
+type holdKey struct{}
+
+// hold keeps the token for a large answer until its question is done with it:
+// four of them at once would take a gigabyte.
+type hold struct{ release func() }
+
+func (h *hold) done() {
+	if h.release != nil {
+		h.release()
+	}
+	h.release = nil
+}
+
 func newClient(o *Options, base *url.URL, note func([]string)) (*client, error) {
 	conf, err := o.tlsConfig()
 	if err != nil {
 		return nil, err
 	}
-	c := &client{opts: o, base: base, note: note}
+	c := &client{opts: o, base: base, note: note, large: make(chan struct{}, 1)}
 	c.http = &http.Client{
 		Transport: &http.Transport{
 			Proxy:                  http.ProxyFromEnvironment,
@@ -135,7 +159,12 @@ func (c *client) Do(ctx context.Context, req *http.Request) (*http.Response, []b
 		return nil, nil, err
 	}
 	defer resp.Body.Close()
-	body, err := c.read(resp)
+	h, held := ctx.Value(holdKey{}).(*hold)
+	if !held {
+		h = &hold{}
+		defer h.done()
+	}
+	body, err := c.read(ctx, h, resp)
 	if err != nil {
 		if asker.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 			err = fmt.Errorf("%w that is complete within %v: %w", errUnreachable, c.opts.Timeout, context.DeadlineExceeded)
@@ -190,8 +219,9 @@ func (c *client) sign(req *http.Request) error {
 	return nil
 }
 
-// read returns the body, unpacked, within the limit.
-func (c *client) read(resp *http.Response) ([]byte, error) {
+// read returns the body, unpacked, within the limit; of an error its beginning.
+// While another large answer is held, it waits before it takes in a second.
+func (c *client) read(ctx context.Context, h *hold, resp *http.Response) ([]byte, error) {
 	var r io.Reader = resp.Body
 	if strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
 		z, err := gzip.NewReader(resp.Body)
@@ -200,13 +230,33 @@ func (c *client) read(resp *http.Response) ([]byte, error) {
 		}
 		r = z
 	}
+	broken := func(err error) ([]byte, error) { return nil, plainf("its answer broke off: %w", err) }
 	var buf bytes.Buffer
-	n, err := buf.ReadFrom(io.LimitReader(r, c.opts.BodyLimit+1))
+	if resp.StatusCode/100 != 2 {
+		if _, err := buf.ReadFrom(io.LimitReader(r, errorAnswer)); err != nil {
+			return broken(err)
+		}
+		return buf.Bytes(), nil
+	}
+	n, err := buf.ReadFrom(io.LimitReader(r, min(smallAnswer, c.opts.BodyLimit+1)))
+	if err == nil && n == smallAnswer && h.release == nil {
+		select {
+		case c.large <- struct{}{}:
+			h.release = func() { <-c.large }
+		case <-ctx.Done():
+			return broken(ctx.Err())
+		}
+	}
+	if err == nil {
+		var more int64
+		more, err = buf.ReadFrom(io.LimitReader(r, c.opts.BodyLimit+1-n))
+		n += more
+	}
 	switch {
 	case n > c.opts.BodyLimit:
-		return nil, plainf("its answer is larger than %d bytes; hint: pick one deployment, a shorter span or a longer step", c.opts.BodyLimit)
+		return nil, plainf("%w %d bytes; hint: pick one deployment, a shorter span or a longer step", errTooLarge, c.opts.BodyLimit)
 	case err != nil:
-		return nil, plainf("its answer broke off: %w", err)
+		return broken(err)
 	}
 	return buf.Bytes(), nil
 }

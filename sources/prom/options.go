@@ -39,7 +39,7 @@ type Options struct {
 	KeepNames []string
 
 	Timeout    time.Duration // of one question, default 10 s
-	BodyLimit  int64         // of one answer, uncompressed, default 64 MiB
+	BodyLimit  int64         // of one answer, uncompressed, default 32 MiB
 	MaxSamples int           // in one answer, default 1 million
 
 	// Refresh is the least time between two looks at the targets, default 5 s;
@@ -91,7 +91,7 @@ func (o *Options) complete() (*url.URL, error) {
 		o.Timeout = 10 * time.Second
 	}
 	if o.BodyLimit <= 0 {
-		o.BodyLimit = 64 << 20
+		o.BodyLimit = 32 << 20
 	}
 	if o.MaxSamples <= 0 {
 		o.MaxSamples = 1_000_000

@@ -53,7 +53,9 @@ func (s *Store) ask(ctx context.Context, query func(context.Context) (model.Valu
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.ctx, cancel)()
-	v, warnings, err := query(ctx)
+	var h hold
+	defer h.done()
+	v, warnings, err := query(context.WithValue(ctx, holdKey{}, &h))
 	s.warn(warnings...)
 	if err != nil {
 		return nil, s.refused(asker, err)

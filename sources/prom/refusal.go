@@ -18,7 +18,7 @@ import (
 )
 
 // lineLength is the longest error text taken from a server, in characters.
-const lineLength = 240
+const lineLength = 160
 
 // answerError is an answer that is not the API's: a status with its reason.
 type answerError struct {
@@ -152,6 +152,7 @@ func apiReason(e *v1.Error) string {
 }
 
 func unreadable(said string) string {
+	said, _, _ = strings.Cut(said, ", error found in #") // and pieces of the answer
 	return "its answer cannot be read: " + said + "; hint: does a Prometheus-compatible API answer there?"
 }
 

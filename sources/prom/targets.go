@@ -104,7 +104,7 @@ func (s *Store) refresh() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
-		s.broken = text.Safe(err.Error(), 2*lineLength)
+		s.broken = text.Safe(err.Error(), 3*lineLength)
 		return min(s.opts.Refresh, 2*time.Second)
 	}
 	s.broken = ""
@@ -231,7 +231,7 @@ func (s *Store) listed(ctx context.Context, seen map[string]time.Time) ([]source
 			return nil, nil
 		}
 		var bad *v1.Error
-		if errors.As(err, &bad) {
+		if errors.As(err, &bad) || errors.Is(err, errTooLarge) {
 			return nil, nil
 		}
 		return nil, s.refused(ctx, err)
