@@ -16,7 +16,7 @@ import (
 const textHeight = 32
 
 // errorRunes is the most of an error's text that is written, on one line.
-const errorRunes = 300
+const errorRunes = 500
 
 // Text writes the panes one below the other, without colour, then the
 // targets, and what discovery tried, if it ran. The frame's size and snapshot
