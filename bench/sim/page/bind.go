@@ -100,31 +100,33 @@ func (s source) vec(r row) *vec {
 	}
 	f := s.page.byName[name]
 	if f == nil {
-		f = s.newFamily(name, r, names)
+		f = s.newFamily(name, r)
 	}
+	if s.style != exporter {
+		slices.Sort(names)
+	}
+	// Labels that only some have, such as those of a MIG instance, tell apart
+	// too.
 	var key []byte
-	for _, n := range f.labels {
-		key = append(append(key, fixed[n]...), 0xff)
+	for _, n := range names {
+		key = append(append(append(append(key, n...), '='), fixed[n]...), 0xff)
 	}
 	v := f.vecs[string(key)]
 	if v == nil {
-		v = &vec{fam: f, fixed: fixed, vars: vars, byKey: map[string]*series{}}
+		v = &vec{fam: f, labels: names, fixed: fixed, vars: vars, byKey: map[string]*series{}}
 		f.vecs[string(key)] = v
 	}
 	return v
 }
 
-func (s source) newFamily(name string, r row, labels []string) *family {
+func (s source) newFamily(name string, r row) *family {
 	f := &family{
-		name: name, typ: r.typ, labels: labels, style: s.style, edges: r.edges, digits: -1,
+		name: name, typ: r.typ, style: s.style, edges: r.edges, digits: -1,
 		vecs: map[string]*vec{},
 		head: "# HELP " + name + " " + helpEscaper.Replace(r.help) + "\n# TYPE " + name + " " + r.typ + "\n",
 	}
 	if edges, ok := s.edges[r.family]; ok {
 		f.edges = edges
-	}
-	if s.style != exporter {
-		slices.Sort(f.labels)
 	}
 	if s.digits != nil {
 		f.digits = s.digits(name)

@@ -163,8 +163,12 @@ func TestDCGM(t *testing.T) {
 		g.Util.Set(97)
 		g.NVLinkMBs.Set(125)
 	}
+	for _, id := range []string{"1", "2"} { // beside GPUs without MIG
+		d.Add(Device{Index: 2, UUID: "GPU-c", Model: "NVIDIA H200", PCI: "00000000:02:00.0", MIGProfile: "3g.71gb", MIGID: id}).Power.Set(300)
+	}
 	text := string(d.AppendTo(nil))
 	for _, want := range []string{
+		`GPU_I_PROFILE="3g.71gb",GPU_I_ID="2",Hostname="node1",DCGM_FI_DRIVER_VERSION="580.95.05"} 300.000000` + "\n",
 		"# TYPE DCGM_FI_DEV_NVLINK_BANDWIDTH_TOTAL counter\n",
 		`DCGM_FI_DEV_GPU_UTIL{gpu="1",UUID="GPU-b",pci_bus_id="00000000:01:00.0",device="nvidia1",modelName="NVIDIA H200",Hostname="node1",DCGM_FI_DRIVER_VERSION="580.95.05"} 97` + "\n",
 		"} 612.500000\n",

@@ -35,7 +35,6 @@ func (p *Page) AppendTo(b []byte) []byte {
 // family is one metric family with the series that exist.
 type family struct {
 	name, typ string
-	labels    []string // names, as written
 	style     style
 	edges     []float64
 	edgeText  []string // `le="0.1"`, the last is +Inf
@@ -59,12 +58,13 @@ type series struct {
 // vec is the part of a family whose fixed labels have certain values: what one
 // handle of the page speaks to.
 type vec struct {
-	fam   *family
-	fixed map[string]string
-	vars  []string // names of the labels given with each record
-	byKey map[string]*series
-	only  *series // where vars is empty
-	key   []byte
+	fam    *family
+	labels []string // names, as written
+	fixed  map[string]string
+	vars   []string // names of the labels given with each record
+	byKey  map[string]*series
+	only   *series // where vars is empty
+	key    []byte
 }
 
 // at finds or makes the series of these label values.
@@ -99,7 +99,7 @@ func (v *vec) add(values []string) *series {
 	f := v.fam
 	s := &series{values: slices.Clone(values), fromVec: v}
 	var pre, post, order strings.Builder
-	for _, name := range f.labels {
+	for _, name := range v.labels {
 		value, ok := v.fixed[name]
 		if !ok {
 			value = values[slices.Index(v.vars, name)]
