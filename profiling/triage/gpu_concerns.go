@@ -154,9 +154,9 @@ func (g *GPU) Concerns() []Concern {
 		add(GradeBad, "row remap failed", n)
 	}
 	if v, n, ok := live(GPUUncorrectedNew); ok && v >= 0.5 {
-		add(GradeBad, fmt.Sprintf("%.0f new ECC errors", v), n)
+		add(GradeBad, fmt.Sprintf("uncorrected ECC errors: %.0f new", v), n)
 	} else if v, n, ok := live(GPUUncorrected); ok && v > 0 {
-		add(GradeNotice, fmt.Sprintf("%.0f ECC errors since the driver was loaded", v), n)
+		add(GradeNotice, fmt.Sprintf("uncorrected ECC errors: %.0f", v), n)
 	}
 	if v, n, ok := live(GPUXID); ok && v >= 1 {
 		words, gr := XID(int(v))

@@ -86,7 +86,6 @@ func allGPUColumns() []column[*row] {
 	return []column[*row]{
 		{id: "host", title: "host", priority: 2, text: func(r *row) string { return r.host }, paint: func(r *row, f pane.Frame) string { return r.host }},
 		{id: "gpu", title: "gpu", width: 5, left: true, value: func(r *row) (float64, bool) { return float64(r.index), true },
-			needs: triage.GPUIdentityNeeds(),
 			paint: func(r *row, f pane.Frame) string { return mark(r.grade, f.Styles) + " " + r.number }},
 		{id: "model", title: "model", priority: 9, text: func(r *row) string { return r.model }, paint: func(r *row, f pane.Frame) string { return f.Styles.Dim.Render(r.model) }},
 		{id: "util", title: "util", width: 14, priority: 1, scale: percent, left: true, needs: []sources.Need{triage.GPUUtil.Need()},
@@ -181,7 +180,7 @@ func (p *Pane) gpuColumns(f pane.Frame, l *listing) []column[*row] {
 			}
 		case "why":
 			if f.W >= wide {
-				c.width = 26
+				c.width = 20
 			}
 		case "worker":
 			if !l.held {

@@ -252,7 +252,7 @@ func statusWords(f pane.Frame, c triage.Cell) string {
 	fig := f.Snap.Figure(c.Need)
 	switch c.Status {
 	case sources.StatusOK:
-		if fig.Window > 0 {
+		if fig.Window > 0 && (c.Need.Form == sources.FormRate || c.Need.Form == sources.FormIncrease) {
 			return "in " + text.Age(fig.Window)
 		}
 		return ""

@@ -30,7 +30,7 @@ func allHostColumns() []column[*hostRow] {
 	return []column[*hostRow]{
 		{id: "host", title: "host", text: func(r *hostRow) string { return r.name },
 			paint: func(r *hostRow, f pane.Frame) string { return mark(r.Grade, f.Styles) + " " + r.name }},
-		{id: "gpus", title: "GPUs", width: 4, priority: 3, needs: triage.GPUIdentityNeeds(),
+		{id: "gpus", title: "GPUs", width: 4, priority: 3,
 			value: func(r *hostRow) (float64, bool) { return float64(len(r.GPUs)), true },
 			paint: func(r *hostRow, f pane.Frame) string { return f.Styles.Value.Render(text.Count(float64(len(r.GPUs)))) }},
 		{id: "util", title: "util", width: 14, priority: 1, scale: percent, left: true, needs: []sources.Need{triage.GPUUtil.Need()},
