@@ -226,11 +226,11 @@ func (c *client) read(ctx context.Context, h *hold, resp *http.Response) ([]byte
 	if strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
 		z, err := gzip.NewReader(resp.Body)
 		if err != nil {
-			return nil, plainf("its answer cannot be unpacked: %w", err)
+			return nil, plainf("its answer cannot be unpacked: %w; hint: does a proxy in between mark it as packed?", err)
 		}
 		r = z
 	}
-	broken := func(err error) ([]byte, error) { return nil, plainf("its answer broke off: %w", err) }
+	broken := func(err error) ([]byte, error) { return nil, plainf("its answer broke off: %w; hint: http or https? a proxy in between may have given up", err) }
 	var buf bytes.Buffer
 	if resp.StatusCode/100 != 2 {
 		if _, err := buf.ReadFrom(io.LimitReader(r, errorAnswer)); err != nil {

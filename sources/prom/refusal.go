@@ -73,8 +73,10 @@ func (e *answerError) hint() string {
 		return "; hint: the server is starting, overloaded, or the question took too long"
 	case e.status/100 == 5:
 		return "; hint: the server's own log says more"
+	case strings.Contains(e.said, "HTTPS"):
+		return "; hint: write https:// instead of http://"
 	}
-	return ""
+	return "; hint: does a Prometheus-compatible API answer there, and nothing in between?"
 }
 
 // refused words why a question failed, in one line.
@@ -131,7 +133,7 @@ func reason(err error) string {
 	case errors.Is(err, errUnreachable):
 		return said + "; hint: check the address, firewalls and the proxy in the environment"
 	case errors.As(err, &own):
-		return said
+		return text.Safe(err.Error(), 3*lineLength) // with its hint
 	}
 	return unreadable(said) // the decoder's errors have no type
 }
@@ -140,7 +142,7 @@ func apiReason(e *v1.Error) string {
 	said := text.Safe(e.Msg, lineLength)
 	switch e.Type {
 	case v1.ErrBadData:
-		return "it refused the question: " + said
+		return "it refused the question: " + said + "; hint: is the server too old for it?"
 	case v1.ErrTimeout, v1.ErrCanceled:
 		return "the question took it too long: " + said + "; hint: a shorter span, a longer step or one deployment"
 	case v1.ErrExec:
@@ -148,7 +150,7 @@ func apiReason(e *v1.Error) string {
 	case v1.ErrBadResponse:
 		return unreadable(said)
 	}
-	return text.Safe(string(e.Type), 40) + ": " + said
+	return text.Safe(string(e.Type), 40) + ": " + said + "; hint: the server's own log says more"
 }
 
 func unreadable(said string) string {
