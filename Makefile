@@ -53,8 +53,20 @@ golden: ## rewrite the golden pictures; then look at the diff
 	@git --no-pager diff --stat -- '*.golden'
 
 .PHONY: e2e
-e2e: build ## the built program in tmux
+e2e: build ## the built program in tmux, and against hostile servers and files
 	@DYNASCOPE_BIN=$(abspath $(BIN)) $(GO) test -tags e2e -count=1 -v ./cmd/dynascope/e2e/
+	@DYNASCOPE_BIN=$(abspath $(BIN)) $(GO) test -tags e2e -count=1 -parallel 8 ./cmd/dynascope/hostile/
+
+FUZZ_TIME ?= 3s
+
+.PHONY: fuzz
+fuzz: ## every parser of outside bytes, for some seconds each: make fuzz FUZZ_TIME=30s
+	@git grep -l '^func Fuzz' -- '*_test.go' | while read -r f; do \
+	  sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$f" | while read -r name; do \
+	    echo "$$(dirname "$$f") $$name"; \
+	    $(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZ_TIME) "./$$(dirname "$$f")" </dev/null || exit 1; \
+	  done || exit 1; \
+	done
 
 # The real Prometheus server, of the version whose engine is embedded; its own
 # module (.ci/prometheus) keeps its dependencies out of ours.
