@@ -63,11 +63,20 @@ type Course struct{ Span, Step, Look time.Duration }
 const CourseColumns = 60
 
 // RoutingCourse is the axis for a window: ten minutes, more when the window
-// is longer.
-func RoutingCourse(window time.Duration) Course {
+// is longer, and in the first minutes the next round time that holds what
+// there is.
+func RoutingCourse(window, have time.Duration) Course {
 	step := 10 * time.Second
 	if w := window / CourseColumns; w > step {
 		step = w.Round(time.Second)
+	}
+	if have < window {
+		for _, s := range [...]time.Duration{time.Second, 2 * time.Second, 5 * time.Second} {
+			if have <= s*CourseColumns {
+				step = s
+				break
+			}
+		}
 	}
 	return Course{Span: CourseColumns * step, Step: step, Look: max(30*time.Second, 2*step)}
 }
@@ -250,10 +259,10 @@ type Peak struct {
 // What makes a peak: no number of the references. A mean of few visits is
 // chance; a stage that took half a millisecond longer changes no TTFT.
 const (
-	leastVisits  = 5    // of a column
-	leastColumns = 12   // of a median
-	peakFactor   = 3    // times the median
-	peakExcess   = 5e-4 // seconds above the median
+	leastVisits = 5               // of a column
+	leastPast   = 2 * time.Minute // of columns that a median is taken from
+	peakFactor  = 3               // times the median
+	peakExcess  = 5e-4            // seconds above the median
 )
 
 func peakOf(means, visits []float64, c Course, now time.Time) Peak {
@@ -271,7 +280,7 @@ func peakOf(means, visits []float64, c Course, now time.Time) Peak {
 			at = i
 		}
 	}
-	if len(seen) < leastColumns {
+	if time.Duration(len(seen))*c.Step < leastPast {
 		return Peak{}
 	}
 	slices.Sort(seen)

@@ -34,10 +34,10 @@ func (p *Pane) head(f pane.Frame, w int) []string {
 		}
 	case triage.ModePlain:
 		what = "router not in KV mode"
-		rest = "no router stages, beliefs or index; --router-mode kv on the frontend brings them"
+		rest = "its stages, beliefs and index need --router-mode kv"
 	case triage.ModeStandalone:
 		what = "standalone router"
-		rest = "its page has requests and predictions; stages, queue and beliefs only a router inside the frontend exports"
+		rest = "stages, queue and beliefs need the router in the frontend"
 	case triage.ModeNone:
 		what = "no router families"
 		rest = "start the frontend with --router-mode kv, or a standalone router with DYN_SYSTEM_PORT"

@@ -20,6 +20,9 @@ const (
 	besideWidth = 110 // from here on the parts below the stages stand in two columns
 	titledRows  = 28  // from here on parts have a titled line
 	leastAll    = 10  // rows; below that there is the focused part alone
+	leastChart  = 7   // rows, its legend included
+	mostChart   = 12
+	moreShares  = 7 // rows of the shares beyond what they want
 )
 
 func (p *Pane) layout(f pane.Frame) layout {
@@ -44,7 +47,11 @@ func (p *Pane) layout(f pane.Frame) layout {
 	want := func(i part, w int) int {
 		switch i {
 		case partStages:
-			return len(p.rows(f)) + 2
+			n := len(p.rows(f)) + 1 + extra
+			if l.titled && len(p.listing(f).absent) > 0 && n > 2+extra {
+				n++ // they are named
+			}
+			return n
 		case partShares:
 			return 7 + extra
 		case partBelief:
@@ -70,7 +77,7 @@ func (p *Pane) layout(f pane.Frame) layout {
 	l.top = []part{partStages}
 	l.left = []part{partCache, partQueue, partShares}
 	l.right = []part{partIndex, partPlanner, partBelief}
-	stages := min(want(partStages, w)+extra-1, max(h/2, 6))
+	stages := min(want(partStages, w), max(h/2, 6))
 	l.areas[partStages] = area{w, stages}
 	h -= stages
 	lw := (w - 3) / 2
@@ -79,7 +86,21 @@ func (p *Pane) layout(f pane.Frame) layout {
 		for k, i := range list {
 			wants[k] = want(i, w)
 		}
-		for k, n := range divide(h, least, wants) {
+		rows := divide(h, least, wants)
+		// A picture says more with a few rows, and no more with many: what the
+		// last part does not need makes charts of the others.
+		last := len(list) - 1
+		spare := rows[last] - wants[last]
+		if list[last] == partShares {
+			spare -= moreShares
+		}
+		for k, i := range list[:last] {
+			if spare >= leastChart && charts(i, f) {
+				n := min(spare, mostChart)
+				rows[k], rows[last], spare = rows[k]+n, rows[last]-n, spare-n
+			}
+		}
+		for k, n := range rows {
 			l.areas[list[k]] = area{w, n}
 		}
 	}

@@ -67,6 +67,9 @@ func (p *Pane) drawLines(i part, f pane.Frame, a area) string {
 		}
 		out = append(out, s)
 	}
+	if rest := a.h - len(list); rest >= leastChart && charts(i, f) {
+		return cells.Stack(cells.Block(out, a.w, len(list)), drawChart(i, f, area{a.w, rest}))
+	}
 	return cells.Block(out, a.w, a.h)
 }
 

@@ -1,6 +1,8 @@
 package routing
 
 import (
+	"strings"
+
 	"dynascope/profiling/triage"
 	"dynascope/sources"
 	"dynascope/sources/text"
@@ -97,7 +99,7 @@ func plannerLines(f pane.Frame) []line {
 	}
 	for i, capacity := range map[int]string{4: "prefill_capacity", 5: "decode_capacity"} {
 		if !absent(f, planned(capacity)) {
-			out[i].parts = append(out[i].parts, cells.L(named(f, "an engine takes", number(f, planned(capacity), text.SI)+st.Dim.Render(" req/s")), 3))
+			out[i].parts = append(out[i].parts, cells.L(named(f, "an engine takes", number(f, planned(capacity), capability)), 3))
 		}
 	}
 	if absent(f, needTickLag, needTickSkipped, needTickLate, needClamped, planned("gpu_hours")) {
@@ -127,6 +129,14 @@ func latency(v float64) string {
 	return text.Duration(v)
 }
 
+// capability writes the load that an engine takes, which begins at zero too.
+func capability(v float64) string {
+	if v == 0 {
+		return "not set"
+	}
+	return text.SI(v) + " req/s"
+}
+
 func decision(f pane.Frame, label, id string, n sources.Need) line {
 	fig := f.Snap.Figure(n)
 	if fig.Status == sources.StatusAbsent {
@@ -138,9 +148,10 @@ func decision(f pane.Frame, label, id string, n sources.Need) line {
 		l.parts = []cells.Part{cells.L(number(f, n, func(float64) string { return "no state is set" }), 0)}
 		return l
 	}
-	l.parts = []cells.Part{
-		cells.L(value(f, fig, 1, func(float64) string { return triage.DecisionWords(state) }), 0),
-		cells.L(f.Styles.Dim.Render(state), 1),
+	words := triage.DecisionWords(state)
+	l.parts = []cells.Part{cells.L(value(f, fig, 1, func(float64) string { return words }), 0)}
+	if words != strings.ReplaceAll(state, "_", " ") {
+		l.parts = append(l.parts, cells.L(f.Styles.Dim.Render(state), 1))
 	}
 	return l
 }

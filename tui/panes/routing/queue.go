@@ -113,8 +113,8 @@ func classes(f pane.Frame) []line {
 			continue
 		}
 		name := text.Clean(strings.Trim(s.Labels["policy_class"]+"/"+s.Labels["worker_type"], "/"), 40)
-		l := line{id: "class " + name, label: name, needs: []sources.Need{needPendingClass, needPendingISL}}
-		l.parts = []cells.Part{cells.L(value(f, fig, p.V, requests)+f.Styles.Dim.Render(" waiting"), 0)}
+		l := line{id: "class " + name, label: "  class", needs: []sources.Need{needPendingClass, needPendingISL}}
+		l.parts = []cells.Part{cells.L(named(f, name, value(f, fig, p.V, requests))+f.Styles.Dim.Render(" waiting"), 0)}
 		isl := f.Snap.Figure(needPendingISL)
 		if v, ok := isl.Where(s.Labels); ok {
 			l.parts = append(l.parts, cells.L(value(f, isl, v, text.SI)+f.Styles.Dim.Render(" tok"), 1))

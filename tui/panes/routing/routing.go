@@ -45,11 +45,13 @@ type Pane struct {
 type listing struct {
 	snap   *sources.Snapshot
 	course triage.Course
+	brief  bool
 	dress  dress
 
 	lines  [parts][]line // nil until drawn
 	stages []triage.RoutingStage
 	absent []triage.RoutingStage
+	quiet  []triage.RoutingStage // left out where rows are dear: nothing visits them, or their numbers stand elsewhere
 	belief []believed
 	lost   []string // ids that are no worker
 }
@@ -63,16 +65,23 @@ type dress struct {
 func (p *Pane) listing(f pane.Frame) *listing {
 	l := &p.memo
 	d := dress{f.Styles.Name, f.Styles.NoColor, f.Styles.G.ASCII}
-	if l.snap == f.Snap && l.course == course(f) && l.dress == d {
+	brief := f.H < titledRows
+	if l.snap == f.Snap && l.course == course(f) && l.dress == d && l.brief == brief {
 		return l
 	}
-	*l = listing{snap: f.Snap, course: course(f), dress: d}
+	*l = listing{snap: f.Snap, course: course(f), dress: d, brief: brief}
 	for _, st := range triage.RoutingStages(f.Snap, l.course) {
-		if st.Status == sources.StatusAbsent {
+		switch quiet := st.Status == sources.StatusIdle || st.Part == triage.Again; {
+		case st.Status == sources.StatusAbsent:
 			l.absent = append(l.absent, st)
-		} else {
+		case brief && quiet:
+			l.quiet = append(l.quiet, st)
+		default:
 			l.stages = append(l.stages, st)
 		}
+	}
+	if len(l.stages) == 0 {
+		l.stages, l.quiet = l.quiet, nil
 	}
 	l.belief, l.lost = beliefs(f)
 	return l
@@ -121,7 +130,13 @@ func needsOf(i part, f pane.Frame) []sources.Need {
 }
 
 // course is the axis of the courses.
-func course(f pane.Frame) triage.Course { return triage.RoutingCourse(f.Window) }
+func course(f pane.Frame) triage.Course {
+	have := f.Window
+	if f.Snap != nil {
+		have = f.Snap.Have
+	}
+	return triage.RoutingCourse(f.Window, have)
+}
 
 // Explain are the questions under the cursor, then those of its part.
 func (p *Pane) Explain(f pane.Frame) []sources.Need {

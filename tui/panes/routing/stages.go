@@ -62,34 +62,36 @@ func (p *Pane) drawStages(f pane.Frame, a area) string {
 	if a.w < 160 {
 		t.Gap = 1
 	}
-	spark, bar, bounds := 0, 8, 12
+	spark, bar, bounds, share := 0, 8, 15, 15
 	switch {
 	case a.w >= 200:
-		spark, bar = 40, 16
+		spark, bar, share = 40, 16, 23
 	case a.w >= 128:
-		spark = 15
+		spark = 14
+	case a.w < 100:
+		bar, share = 0, 8
 	}
-	if a.w >= 110 {
-		bounds = 15
-	}
-	peak := 17
-	if a.w >= 160 {
+	peak := 16
+	switch {
+	case a.w >= 160:
 		peak = 36
+	case a.w < 100:
+		peak = 13
 	}
 	col := func(title string, w, priority int, align cells.Align) {
 		t.Columns = append(t.Columns, cells.Column{Title: title, Min: w, Max: w, Priority: priority, Align: align})
 	}
 	col("stage", 22, 0, cells.Left)
-	col("visits", 7, 7, cells.Right)
-	col("mean", 9, 0, cells.Right)
-	col("p50", bounds, 4, cells.Right)
+	col("visits", 6, 2, cells.Right)
+	col("mean", 8, 0, cells.Right)
+	col("p50", bounds, 6, cells.Right)
 	col("p95", bounds, 1, cells.Right)
-	col("p99", bounds+1, 2, cells.Right)
-	col("share", bar+7, 3, cells.Left)
+	col("p99", bounds+1, 5, cells.Right)
+	col("share", share, 3, cells.Left)
 	if spark > 0 {
-		col(span(course(f).Span), spark, 6, cells.Left)
+		col(span(course(f).Span), spark, 7, cells.Left)
 	}
-	col("peak", peak, 5, cells.Left)
+	col("peak", peak, 4, cells.Left)
 	for i, s := range stages {
 		row := []cells.Cell{cells.Text(stageTitle(s, signs, st))}
 		row = append(row, p.numbers(f, s)...)
@@ -181,12 +183,18 @@ func peakText(k triage.Peak, w int, st themes.Styles) string {
 		return ""
 	}
 	at := k.At.UTC().Format("15:04:05")
-	factor := fmt.Sprintf("%.0f×", math.Min(k.Factor, 1e6))
-	if k.Factor < 9.95 {
+	factor := fmt.Sprintf("%.0f×", k.Factor)
+	switch {
+	case k.Factor < 9.95:
 		factor = fmt.Sprintf("%.1f×", k.Factor)
+	case k.Factor > 999:
+		factor = ">999×"
 	}
 	s := factor + " " + at
-	if w >= 34 {
+	switch {
+	case w < 16:
+		s = factor + " " + at[:5]
+	case w >= 34:
 		s = fmt.Sprintf("%s its %d-min median at %s", factor, max(int(k.Over.Minutes()), 1), at)
 	}
 	return st.Mark(themes.Warn) + " " + st.Warn.Render(s)
