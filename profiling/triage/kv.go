@@ -36,8 +36,7 @@ var (
 	needHitDevice   = sources.Need{Key: "kv.hit_device", Form: sources.FormExpr, By: perRank}
 	needHitHost     = sources.Need{Key: "kv.hit_host", Form: sources.FormExpr, By: perRank}
 	needHitStorage  = sources.Need{Key: "kv.hit_storage", Form: sources.FormExpr, By: perRank}
-	needHostUsed    = sources.Need{Key: "hicache.host_usage", Form: sources.FormExpr, By: perRank}
-	needHostUsage   = sources.Need{Key: "engine.host_kv_usage", Form: sources.FormNow, By: perRank}
+	needHostUsed    = sources.Need{Key: "kv.host_used", Form: sources.FormExpr, By: perRank}
 	needEvicted     = sources.Need{Key: "hicache.evicted_tokens", Form: sources.FormRate, By: perRank}
 	needTransfer    = sources.Need{Key: "engine.kv_transfer", Form: sources.FormMean, By: perRank}
 )
@@ -54,7 +53,7 @@ var needTransferQueues = []sources.Need{
 func KVNeeds() []sources.Need {
 	return append([]sources.Need{
 		needKVUsed, needKVEvictable, needKVFree, needKVPool, needKVDynamo, needKVBlocks, needHit, needHitDevice, needHitHost, needHitStorage,
-		needHostUsed, needHostUsage, needEvicted, needPreemptions, needTransfer,
+		needHostUsed, needEvicted, needPreemptions, needTransfer,
 	}, needTransferQueues...)
 }
 
@@ -96,7 +95,7 @@ func (j join) kvRow(w sources.Worker, rank string) KVRow {
 		Worker: w, Rank: rank,
 		Used: of(needKVUsed, needKVDynamo), Evictable: of(needKVEvictable), Free: of(needKVFree), Pool: of(needKVPool), Blocks: of(needKVBlocks),
 		Hit: of(needHit), Device: of(needHitDevice), Host: of(needHitHost), Storage: of(needHitStorage),
-		HostUsed: of(needHostUsed, needHostUsage), Evicted: of(needEvicted), Preemptions: of(needPreemptions), Transfer: of(needTransfer),
+		HostUsed: of(needHostUsed), Evicted: of(needEvicted), Preemptions: of(needPreemptions), Transfer: of(needTransfer),
 		TransferQueue: of(needTransferQueues[0]),
 	}
 	for _, tier := range []*Cell{&r.Device, &r.Host, &r.Storage} {

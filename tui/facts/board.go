@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"dynascope/profiling/triage"
 	"dynascope/sources"
 	"dynascope/sources/text"
 	"dynascope/tui/cells"
@@ -222,7 +223,7 @@ func (b *Board) lines(f pane.Frame, g placed, w, n int, focused bool) []string {
 		}
 		words := g.quiet
 		if words == "" {
-			words = st.G.Or().Absent + " " + why(f, g.Group)
+			words = st.G.Or().Absent + " " + why(f, g)
 		}
 		said := cells.Wrap(st.Dim.Render(words), w)
 		if len(said) > g.say {
@@ -262,8 +263,16 @@ func plain(lines []string) []string {
 }
 
 // why says what would bring a group that nobody exposes.
-func why(f pane.Frame, g Group) string {
-	for _, c := range g.Facts {
+func why(f pane.Frame, g placed) string {
+	if g.Why != nil {
+		if words := g.Why(f); words != "" {
+			return words
+		}
+	}
+	if engines := triage.Silent(f.Snap, g.tried(f)); engines != "" {
+		return text.Clean(engines, 60) + " workers export no such family"
+	}
+	for _, c := range g.all {
 		for _, fig := range c.figures(f) {
 			if fig.Note != "" {
 				return text.Clean(fig.Note, 200)
@@ -348,3 +357,17 @@ func Shares(f pane.Frame, shares []float64, w int) string {
 
 // Swatch is the sign of the i-th share of a bar, for legends.
 func Swatch(f pane.Frame, i int) string { return f.Styles.SeriesStyle(i).Render(segment(f, i)) }
+
+// tried are the families that were looked for, of all facts.
+func (g placed) tried(f pane.Frame) (out []string) {
+	for _, c := range g.all {
+		if c.With.Key != "" { // the rest of what is derived may be there
+			out = append(out, f.Snap.Figure(c.With).Tried...)
+			continue
+		}
+		for _, fig := range c.figures(f) {
+			out = append(out, fig.Tried...)
+		}
+	}
+	return out
+}

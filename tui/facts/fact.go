@@ -40,6 +40,8 @@ type Fact struct {
 	// of priority Rare that nobody exposes is not drawn at all; e still names
 	// it with its group.
 	Priority int
+	// Optional facts are not drawn either where nobody exposes them.
+	Optional bool
 	// With is a figure without which the fact means nothing, where Need is
 	// derived and cannot tell: absent with it.
 	With sources.Need
@@ -66,6 +68,9 @@ type Group struct {
 	Bar []sources.Need
 	// Quiet says why there is nothing to see here, "" when there is.
 	Quiet func(pane.Frame) string
+	// Why says why nothing of the group is exposed, where more is known than
+	// which flag would bring it; "" where it is not.
+	Why func(pane.Frame) string
 }
 
 // needs are the fact's questions when its course has n columns.

@@ -28,9 +28,10 @@ type placed struct {
 	absent bool // nothing of it is exposed
 	tight  bool // there is no room to say why
 	quiet  string
-	say    int // lines for why nothing is there
-	label  int // width of the labels
-	spark  int // width of the courses, 0 for none
+	all    []Fact // those left out as well: why a group is absent
+	say    int    // lines for why nothing is there
+	label  int    // width of the labels
+	spark  int    // width of the courses, 0 for none
 }
 
 func (g placed) height() int {
@@ -101,7 +102,7 @@ func height(f pane.Frame, groups []Group) int {
 func look(f pane.Frame, groups []Group) []placed {
 	out := make([]placed, len(groups))
 	for i, g := range groups {
-		out[i] = placed{Group: g, absent: true}
+		out[i] = placed{Group: g, all: g.Facts, absent: true}
 		kept := make([]Fact, 0, len(g.Facts))
 		for _, c := range g.Facts {
 			if c.Hide != nil && c.Hide(f) {
@@ -109,7 +110,7 @@ func look(f pane.Frame, groups []Group) []placed {
 			}
 			absent := c.absent(f)
 			out[i].absent = out[i].absent && absent
-			if !absent || c.Priority < Rare {
+			if !absent || c.Priority < Rare && !c.Optional {
 				kept = append(kept, c)
 			}
 		}

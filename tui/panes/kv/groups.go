@@ -53,8 +53,22 @@ func reuse() facts.Group {
 	}}
 }
 
+// none says why no worker exposes evictions: SGLang's counters with labels are
+// absent until their first event.
+func none(f pane.Frame) string {
+	if f.Snap == nil {
+		return ""
+	}
+	for _, w := range f.Snap.Workers {
+		if w.Engine == "sglang" && w.State == sources.WorkerUp {
+			return "none so far, or a release without them: SGLang shows each with its first event"
+		}
+	}
+	return ""
+}
+
 func pressure() facts.Group {
-	return facts.Group{ID: "pressure", Title: "evictions and retractions", Facts: []facts.Fact{
+	return facts.Group{ID: "pressure", Title: "evictions and retractions", Why: none, Facts: []facts.Fact{
 		{Label: "retractions", Need: increase("engine.preemptions"), As: facts.Counted, Course: true},
 		{Label: "a request", Need: expr("engine.preemption_share"), With: rate("engine.preemptions"), Priority: 2},
 		{Label: "tokens redone", Need: rate("engine.retracted_input_tokens"), As: facts.PerSecond, Priority: 3},
@@ -102,20 +116,19 @@ func transfer() facts.Group {
 
 func tiers() facts.Group {
 	return facts.Group{ID: "tiers", Title: "host and storage tiers", Facts: []facts.Fact{
-		{Label: "host tier used", Need: expr("hicache.host_usage"), Course: true},
-		{Label: "host pool used", Need: now("engine.host_kv_usage"), Priority: 3},
-		{Label: "device → host", Need: rate("hicache.backup_tokens"), As: facts.PerSecond, Priority: 1, Course: true},
-		{Label: "copy mean", Need: mean("hicache.backup_time"), Priority: 3},
-		{Label: "host → device", Need: rate("hicache.load_back_tokens"), As: facts.PerSecond, Priority: 1, Course: true},
-		{Label: "load mean", Need: mean("hicache.load_back_time"), Priority: 2},
-		{Label: "storage → host", Need: rate("hicache.prefetched_tokens"), As: facts.PerSecond, Priority: 1},
-		{Label: "host → storage", Need: rate("hicache.storage_backup_tokens"), As: facts.PerSecond, Priority: 1},
-		{Label: "found in storage", Need: rate("hicache.storage_hit_tokens"), As: facts.PerSecond, Priority: 3},
-		{Label: "found, not used", Need: rate("hicache.storage_unfulfilled_tokens"), As: facts.PerSecond, Priority: 3},
-		{Label: "writes dropped", Need: rate("hicache.storage_backup_dropped"), As: facts.PerSecond, Priority: 3},
-		{Label: "storage reads", Need: mean("hicache.prefetch_bandwidth"), Priority: 3},
-		{Label: "offloaded", Need: rate("engine.kv_offload_bytes"), As: facts.PerSecond, Priority: 3},
-		{Label: "onboarded", Need: rate("engine.kv_onboard_bytes"), As: facts.PerSecond, Priority: 3},
+		{Label: "host tier used", Optional: true, Need: expr("kv.host_used"), Course: true},
+		{Label: "device → host", Optional: true, Need: rate("hicache.backup_tokens"), As: facts.PerSecond, Priority: 1, Course: true},
+		{Label: "copy mean", Optional: true, Need: mean("hicache.backup_time"), Priority: 3},
+		{Label: "host → device", Optional: true, Need: rate("hicache.load_back_tokens"), As: facts.PerSecond, Priority: 1, Course: true},
+		{Label: "load mean", Optional: true, Need: mean("hicache.load_back_time"), Priority: 2},
+		{Label: "storage → host", Optional: true, Need: rate("hicache.prefetched_tokens"), As: facts.PerSecond, Priority: 1},
+		{Label: "host → storage", Optional: true, Need: rate("hicache.storage_backup_tokens"), As: facts.PerSecond, Priority: 1},
+		{Label: "found in storage", Optional: true, Need: rate("hicache.storage_hit_tokens"), As: facts.PerSecond, Priority: 3},
+		{Label: "found, not used", Optional: true, Need: rate("hicache.storage_unfulfilled_tokens"), As: facts.PerSecond, Priority: 3},
+		{Label: "writes dropped", Optional: true, Need: rate("hicache.storage_backup_dropped"), As: facts.PerSecond, Priority: 3},
+		{Label: "storage reads", Optional: true, Need: mean("hicache.prefetch_bandwidth"), Priority: 3},
+		{Label: "offloaded", Optional: true, Need: rate("engine.kv_offload_bytes"), As: facts.PerSecond, Priority: 1},
+		{Label: "onboarded", Optional: true, Need: rate("engine.kv_onboard_bytes"), As: facts.PerSecond, Priority: 1},
 	}}
 }
 

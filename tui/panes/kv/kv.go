@@ -58,8 +58,8 @@ type layout struct{ head, charts, table, facts int }
 // The heights that the charts want.
 const (
 	leastCharts = 9
-	mostCharts  = 22
-	leastTable  = 4 // header and three rows
+	mostCharts  = 34
+	leastTable  = 6 // the header, four rows, and which of them
 )
 
 func (p *Pane) layout(f pane.Frame) layout {
@@ -79,7 +79,7 @@ func (p *Pane) layout(f pane.Frame) layout {
 	}
 	rows := len(p.listing(f).all) + 1
 	want := p.board.Height(f.Size(f.W, 0), groups())
-	least := min(max(rows, 2), leastTable)
+	least := min(max(rows, 2), max(leastTable, rest/3))
 	l.facts = min(want, max(rest-least-1, 0))
 	if f.H < 8 {
 		l.facts = 0

@@ -45,14 +45,14 @@ func columns() []column {
 		{id: "role", title: "role", width: 7, priority: 6, text: func(r *row) string { return short(r.Role) }},
 		{id: "engine", title: "engine", width: 6, priority: 12, text: func(r *row) string { return r.Engine }},
 		{title: "pool"},
-		number("used", "used", "ratio", 5, 0, func(r *row) triage.Cell { return r.Used }),
-		number("evict", "evict", "ratio", 5, 1, func(r *row) triage.Cell { return r.Evictable }),
-		number("free", "free", "ratio", 5, 4, func(r *row) triage.Cell { return r.Free }),
+		number("used", "used", "ratio", 6, 0, func(r *row) triage.Cell { return r.Used }),
+		number("evict", "evict", "ratio", 6, 1, func(r *row) triage.Cell { return r.Evictable }),
+		number("free", "free", "ratio", 6, 4, func(r *row) triage.Cell { return r.Free }),
 		number("size", "size", "tokens", 6, 7, size),
-		number("hit", "hit", "ratio", 5, 1, func(r *row) triage.Cell { return r.Hit }),
+		number("hit", "hit", "ratio", 6, 1, func(r *row) triage.Cell { return r.Hit }),
 		number("device", "device", "ratio", 6, 5, func(r *row) triage.Cell { return r.Device }),
-		number("host", "host", "ratio", 5, 5, func(r *row) triage.Cell { return r.Host }),
-		number("storage", "stor", "ratio", 5, 6, func(r *row) triage.Cell { return r.Storage }),
+		number("host", "host", "ratio", 6, 5, func(r *row) triage.Cell { return r.Host }),
+		number("storage", "stor", "ratio", 6, 6, func(r *row) triage.Cell { return r.Storage }),
 		number("tier", "host used", "ratio", 9, 9, func(r *row) triage.Cell { return r.HostUsed }),
 		number("evicted", "evict/s", "tokens", 7, 8, func(r *row) triage.Cell { return r.Evicted }),
 		number("retract", "retract", "requests", 7, 2, func(r *row) triage.Cell { return r.Preemptions }),
@@ -184,6 +184,12 @@ func paint(c column, r *row, f pane.Frame, bar int) string {
 			return st.Stale.Render(text.SI(x.V) + "b")
 		}
 		return st.Value.Render(text.SI(x.V)) + st.Dim.Render("b")
+	}
+	if c.id == "retract" && x.Has() { // an increase: extrapolation leaves fractions
+		if x.Status == sources.StatusStale {
+			return st.Stale.Render(text.Count(x.V))
+		}
+		return st.Value.Render(text.Count(x.V))
 	}
 	if c.id == "transfer" && x.Has() {
 		if x.Status == sources.StatusStale {

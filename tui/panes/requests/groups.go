@@ -29,7 +29,7 @@ func flow() facts.Group {
 	return facts.Group{ID: "flow", Title: "arrivals and completions", Facts: []facts.Fact{
 		{Label: "arrivals", Need: rate("requests.started"), As: facts.PerSecond, Course: true},
 		{Label: "finished", Need: needDone, As: facts.PerSecond, Course: true},
-		{Label: "by the engines", Need: rate("engine.requests_done"), As: facts.PerSecond, Priority: 2},
+		{Label: "engine completions", Need: rate("engine.requests_done"), As: facts.PerSecond, Priority: 2},
 		{Label: "succeeded", Need: expr("requests.success_share"), Course: true},
 		{Label: "failed", Need: expr("requests.error_share"), Priority: 1},
 		{Label: "cancelled", Need: expr("requests.cancel_share"), Priority: 1},

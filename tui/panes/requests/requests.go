@@ -57,10 +57,10 @@ type layout struct {
 
 const (
 	leastCharts = 9
-	mostCharts  = 22
+	mostCharts  = 34
 	leastMiddle = 5
 	goodMiddle  = 9
-	mostMiddle  = 18
+	mostMiddle  = 12
 	lengthsFrom = 110
 )
 
