@@ -38,13 +38,15 @@ type document struct {
 		Tried []string
 	}
 	Totals  map[string]number
-	Figures []struct {
-		Key, Form, By, Status string
-		Tried                 []string
-		Groups                []struct {
-			Labels map[string]string
-			Value  *float64
-		}
+	Figures []figureOf
+}
+
+type figureOf struct {
+	Key, Form, By, Status string
+	Tried                 []string
+	Groups                []struct {
+		Labels map[string]string
+		Value  *float64
 	}
 }
 

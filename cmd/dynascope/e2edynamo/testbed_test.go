@@ -27,6 +27,7 @@ type deployment struct {
 	Name     string
 	Model    string
 	Frontend string
+	Planner  string
 	Workers  []struct {
 		URL  string
 		PID  int
