@@ -34,7 +34,7 @@ func (m *Model) keyLines(w int) []string {
 	s := m.styles
 	lines := []string{cells.Rule("keys", w, s)}
 	group := ""
-	for _, b := range bindings {
+	for _, b := range m.keys {
 		if b.group != group {
 			if group != "" {
 				lines = append(lines, "")
@@ -46,7 +46,11 @@ func (m *Model) keyLines(w int) []string {
 		if b.action == actScreen {
 			keys = fmt.Sprintf("1-%d", len(m.Panes))
 		}
-		lines = append(lines, "   "+s.Accent.Render(cells.Fit(keys, 15))+s.Text.Render(b.help))
+		key, help := s.Accent, s.Text.Render(b.help)
+		if why := m.refused(b.changes); why != "" {
+			key, help = s.Dim, s.Dim.Render(b.help+" ("+why+")")
+		}
+		lines = append(lines, "   "+key.Render(cells.Fit(keys, 15))+help)
 	}
 	return lines
 }

@@ -17,6 +17,9 @@ type binding struct {
 	pane pane.Action
 	// hint is the footer's word for it; empty keeps it out of the footer.
 	hint string
+	// changes marks what alters a server: it stands on a capital letter, asks
+	// first, and is refused under --read-only.
+	changes bool
 }
 
 // Actions that the root handles. Names are stable: the palette, tests and
@@ -43,9 +46,12 @@ const (
 	actQuit       = "quit"
 	actSuspend    = "suspend"
 	actEscape     = "escape"
+	actLog        = "action-log"
+	actCopy       = "copy"
 )
 
-// bindings is the one key table. Keys are spelled as Bubble Tea spells them.
+// bindings is the one key table as it is shipped. Keys are spelled as Bubble
+// Tea spells them; a console's own table is its copy (remap.go).
 var bindings = []binding{
 	{action: actScreen, keys: []string{"1", "2", "3", "4", "5", "6", "7", "8", "9"}, help: "go to a screen by its number", group: "screens"},
 	{action: string(pane.Focus), keys: []string{"tab"}, help: "focus the next part of the screen", group: "screens", pane: pane.Focus, hint: "focus"},
@@ -81,6 +87,8 @@ var bindings = []binding{
 	{action: actExplain, keys: []string{"e"}, help: "explain the focused figure: meaning, query, age", group: "figures", hint: "explain"},
 	{action: actTargets, keys: []string{"t"}, help: "targets: health, what each scrape costs, and what discovery tried", group: "figures"},
 	{action: actDeployment, keys: []string{"d"}, help: "pick a deployment and a model, or everything", group: "figures"},
+	{action: actCopy, keys: []string{"y"}, help: "copy the focused part, or what lies over it, as text (OSC 52)", group: "figures"},
+	{action: actLog, keys: []string{"@"}, help: "action log: every request sent to a server, and its answer", group: "program"},
 	{action: actTheme, keys: []string{"ctrl+t"}, help: "next theme", group: "program"},
 	{action: actRefresh, keys: []string{"r"}, help: "refresh now", group: "program"},
 	{action: actHelp, keys: []string{"?"}, help: "keys and glossary", group: "program"},
@@ -90,8 +98,8 @@ var bindings = []binding{
 }
 
 // lookup finds the row of a key.
-func lookup(key string) (binding, bool) {
-	for _, b := range bindings {
+func (t keyTable) lookup(key string) (binding, bool) {
+	for _, b := range t {
 		if slices.Contains(b.keys, key) {
 			return b, true
 		}

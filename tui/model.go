@@ -7,6 +7,7 @@ package tui
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -62,6 +63,20 @@ type Options struct {
 	ASCII  bool
 	// NoColor: bold, dim and reverse only, whatever the theme (NO_COLOR).
 	NoColor bool
+	// Keys replaces the keys of actions, by their names (CheckKeys).
+	Keys map[string][]string
+	// ReadOnly says why nothing that changes a server is run; empty runs it
+	// after it was confirmed.
+	ReadOnly string
+	// Log keeps what was sent to servers; nil keeps nothing.
+	Log *ActionLog
+	// Mouse takes clicks and the wheel from the terminal.
+	Mouse bool
+	// Tmux: a multiplexer stands between the console and the terminal.
+	Tmux bool
+	// Dummy is an action without a server, in the palette for who types
+	// test-action: a way to see the confirmation and the log. May be nil.
+	Dummy *pane.Command
 	// Now is the clock; nil means time.Now. Tests set it.
 	Now func() time.Time
 }
@@ -94,6 +109,9 @@ type Model struct {
 	picker   picker
 	overlay  overlay
 	notice   notice
+	keys     keyTable
+	confirm  confirm
+	actions  actions
 	drawn    drawn
 }
 
@@ -112,7 +130,11 @@ func New(ctx context.Context, o Options) (*Model, error) {
 	if o.LowBandwidth {
 		o.Tick = max(o.Tick, lowBandwidthTick)
 	}
-	m := &Model{Options: o, ctx: ctx, window: o.Window, at: o.At, source: pane.FromFrontend}
+	keys, err := remap(o.Keys)
+	if err != nil {
+		return nil, fmt.Errorf("take the keys: %w", err)
+	}
+	m := &Model{Options: o, keys: keys, ctx: ctx, window: o.Window, at: o.At, source: pane.FromFrontend}
 	m.picker.chosen = o.Deployment
 	if err := m.setTheme(o.Theme); err != nil {
 		return nil, err

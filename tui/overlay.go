@@ -61,7 +61,7 @@ func (m *Model) filter() string {
 
 func (m *Model) overlayKey(key string, msg tea.KeyPressMsg) tea.Cmd {
 	if key == "ctrl+c" {
-		return tea.Quit
+		return m.quit()
 	}
 	if key == "ctrl+z" {
 		return tea.Suspend
@@ -69,10 +69,13 @@ func (m *Model) overlayKey(key string, msg tea.KeyPressMsg) tea.Cmd {
 	if m.overlay.typing() {
 		return m.typeKey(key, msg)
 	}
-	if m.overlay.kind == actDeployment {
-		return m.pickerKey(key)
+	if m.overlay.kind == confirming {
+		return m.confirmKey(msg)
 	}
-	switch key {
+	if m.overlay.kind == actDeployment {
+		return m.pickerKey(m.shipped(key))
+	}
+	switch m.shipped(key) {
 	case "esc", "q", "enter":
 		m.overlay = overlay{}
 	case "j", "down":
@@ -89,8 +92,11 @@ func (m *Model) overlayKey(key string, msg tea.KeyPressMsg) tea.Cmd {
 		m.overlay.scroll = 1 << 20 // the drawing stops at the last page
 	default:
 		// The key that opened it closes it.
-		if b, ok := lookup(key); ok && b.action == m.overlay.kind {
+		switch b, _ := m.keys.lookup(key); b.action {
+		case m.overlay.kind:
 			m.overlay = overlay{}
+		case actCopy:
+			return m.copy()
 		}
 	}
 	return nil
@@ -179,6 +185,10 @@ func (m *Model) overlayLines(w, h int) []string {
 		return append(m.targetLines(w), m.triedLines(w)...)
 	case actDeployment:
 		return m.pickerLines(w, h)
+	case actLog:
+		return m.actionLines(w)
+	case confirming:
+		return m.confirmLines(w)
 	}
 	return nil
 }

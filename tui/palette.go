@@ -21,13 +21,21 @@ type paletteRow struct {
 func (m *Model) paletteRows() []paletteRow {
 	var all []paletteRow
 	for i, p := range m.Panes {
-		all = append(all, paletteRow{"screen " + p.ID(), "show " + p.Title(), string(rune('1' + i)), func(m *Model) tea.Cmd { return m.show(i) }})
+		key := ""
+		if i < 9 {
+			key = string(rune('1' + i))
+		}
+		all = append(all, paletteRow{"screen " + p.ID(), "show " + text.Clean(p.Title(), 40), key, func(m *Model) tea.Cmd { return m.show(i) }})
 	}
-	for _, b := range bindings {
+	for _, b := range m.keys {
 		if b.action == actScreen || b.action == actPalette {
 			continue
 		}
-		all = append(all, paletteRow{b.action, b.help, strings.Join(b.keys, " "), func(m *Model) tea.Cmd { return m.do(b.action) }})
+		help := b.help
+		if why := m.refused(b.changes); why != "" {
+			help += " (" + why + ")"
+		}
+		all = append(all, paletteRow{b.action, help, strings.Join(b.keys, " "), func(m *Model) tea.Cmd { return m.do(b.action) }})
 	}
 	for _, w := range windows {
 		all = append(all, paletteRow{"window " + text.Age(w), "look back this far", "", func(m *Model) tea.Cmd { return m.setWindow(w) }})
@@ -41,8 +49,11 @@ func (m *Model) paletteRows() []paletteRow {
 		}})
 	}
 	want := strings.ToLower(strings.TrimSpace(m.overlay.input))
-	if want == "" {
+	switch {
+	case want == "":
 		return all
+	case want == testAction && m.Dummy != nil:
+		return []paletteRow{{testAction, "an action without a server: see the confirmation and the log", "", func(m *Model) tea.Cmd { return m.propose(*m.Dummy) }}}
 	}
 	var first, rest []paletteRow
 	for _, r := range all {

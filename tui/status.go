@@ -51,6 +51,9 @@ func (m *Model) header() string {
 	}
 	parts = append(parts, cells.L(s.Dim.Render(m.census()), 5))
 
+	if m.ReadOnly != "" {
+		parts = append(parts, cells.R(s.Dim.Render("READ-ONLY"), 4))
+	}
 	parts = append(parts, cells.R(m.storeMark(), 1), cells.R(m.clockMark(), 0), cells.R(s.Dim.Render(m.windowMark())+" ", 0))
 	return cells.Line(m.w, parts...)
 }
@@ -216,7 +219,7 @@ func (m *Model) silence() string {
 	if len(m.snap.Targets) == 0 {
 		switch {
 		case m.picker.chosen.Name != "":
-			return text.Clean(m.picker.chosen.Name, 60) + " has no targets at this moment; d picks another"
+			return text.Clean(m.picker.chosen.Name, 60) + " has no targets at this moment; " + m.keyOf(actDeployment) + " picks another"
 		case m.Recording:
 			return "the recording holds no targets"
 		case m.Deployments != nil:
@@ -262,16 +265,21 @@ func (m *Model) staleTargets() string {
 	return out
 }
 
+// tabLabel is a screen's name with its number.
+func (m *Model) tabLabel(i int) string {
+	title := m.Panes[i].Title()
+	if m.w < 100 {
+		title = m.Panes[i].Short()
+	}
+	return fmt.Sprintf(" %d %s ", i+1, text.Clean(title, 40))
+}
+
 // tabs is the third line.
 func (m *Model) tabs() string {
 	s := m.styles
 	var parts []cells.Part
-	for i, p := range m.Panes {
-		title := p.Title()
-		if m.w < 100 {
-			title = p.Short()
-		}
-		label := fmt.Sprintf(" %d %s ", i+1, title)
+	for i := range m.Panes {
+		label := m.tabLabel(i)
 		if i == m.active {
 			label = s.TabActive.Render(label)
 		} else {
@@ -282,7 +290,7 @@ func (m *Model) tabs() string {
 	if f := m.filter(); f != "" {
 		parts = append(parts, cells.R(s.Accent.Render("/"+text.Clean(f, 40)), 0))
 	}
-	parts = append(parts, cells.R(s.Dim.Render("? keys  : command "), 1))
+	parts = append(parts, cells.R(s.Dim.Render(m.keyOf(actHelp)+" keys  "+m.keyOf(actPalette)+" command "), 1))
 	return cells.Line(m.w, parts...)
 }
 
@@ -295,7 +303,7 @@ func (m *Model) footer() string {
 	case m.notice.text != "":
 		left = append(left, cells.L(" "+s.Accent.Render(text.Clean(m.notice.text, 200)), 0))
 	default:
-		for i, b := range bindings {
+		for i, b := range m.keys {
 			if b.hint == "" {
 				continue
 			}
@@ -305,6 +313,9 @@ func (m *Model) footer() string {
 		if len(left) > 0 {
 			left[0].Text = " " + left[0].Text
 		}
+	}
+	if mark := m.actionsMark(); mark != "" {
+		left = append(left, cells.R(mark+s.Dim.Render(" ·"), 0))
 	}
 	return cells.Line(m.w, append(left, cells.R(m.targetsMark()+" ", 0))...)
 }

@@ -35,6 +35,15 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, m.giveUp(msg.n)
 	case deploymentsMsg:
 		return m, m.listed(msg)
+	case actedMsg:
+		return m, m.acted(msg)
+	case actionsMsg:
+		m.actions.list, m.actions.err = msg.list, msg.err
+		return m, nil
+	case tea.MouseClickMsg:
+		return m, m.click(tea.Mouse(msg))
+	case tea.MouseWheelMsg:
+		return m, m.wheel(tea.Mouse(msg))
 	case tea.KeyPressMsg:
 		return m, m.key(msg)
 	}
@@ -46,7 +55,7 @@ func (m *Model) key(msg tea.KeyPressMsg) tea.Cmd {
 	if m.overlay.open() {
 		return m.overlayKey(key, msg)
 	}
-	b, ok := lookup(key)
+	b, ok := m.keys.lookup(key)
 	if !ok {
 		return nil
 	}
@@ -60,7 +69,11 @@ func (m *Model) key(msg tea.KeyPressMsg) tea.Cmd {
 func (m *Model) do(action string) tea.Cmd {
 	switch action {
 	case actQuit:
-		return tea.Quit
+		return m.quit()
+	case actLog:
+		return m.openActions()
+	case actCopy:
+		return m.copy()
 	case actSuspend:
 		return tea.Suspend
 	case actRefresh:
@@ -112,6 +125,11 @@ func (m *Model) show(i int) tea.Cmd {
 // press hands an action to the pane, and asks again: its needs may follow its
 // cursor.
 func (m *Model) press(a pane.Action) tea.Cmd {
+	if actor, ok := m.pane().(pane.Actor); ok {
+		if c, ok := actor.Act(a, m.frame()); ok {
+			return m.propose(c)
+		}
+	}
 	p, ok := m.pane().(pane.Presser)
 	if !ok || !p.Press(a, m.frame()) {
 		return nil
