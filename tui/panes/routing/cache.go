@@ -111,7 +111,7 @@ func wrong(f pane.Frame, label string, r triage.Regret) line {
 	case r.WrongBelief < 0:
 		l.parts = append(tokens(f, r, -r.WrongBelief, needs[2]), cells.L(f.Styles.Dim.Render("more than the router knew of"), 2))
 	default:
-		l.parts = append(tokens(f, r, r.WrongBelief, needs[2]), cells.L(f.Styles.Dim.Render("believed cached, and were not"), 2))
+		l.parts = append(tokens(f, r, r.WrongBelief, needs[2]), cells.L(f.Styles.Dim.Render("believed, not reused"), 2))
 	}
 	return l
 }

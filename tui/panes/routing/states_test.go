@@ -181,7 +181,7 @@ func TestWords(t *testing.T) {
 		do        func(*sources.Snapshot, *sources.Figure)
 		has, lack []string
 	}{
-		"story":      {story, []string{"KV router", "▲ 37×", "encloses", "blind to 1", "scale up", "believed cached, and were not", "not exported here: shared cache query"}, []string{"PLANNER_PROMETHEUS_PORT"}},
+		"story":      {story, []string{"KV router", "▲ 37×", "encloses", "blind to 1", "scale up", "believed, not reused", "not exported here: shared cache query"}, []string{"PLANNER_PROMETHEUS_PORT"}},
 		"standalone": {standalone, []string{"standalone router", "not from a standalone router", "PLANNER_PROMETHEUS_PORT", "not exported here: block hashing"}, []string{"KV router  "}},
 		"plain":      {plain, []string{"not in KV mode", "--router-mode kv", "PLANNER_PROMETHEUS_PORT"}, []string{"KV router  ", "standalone router"}},
 	} {
