@@ -23,6 +23,9 @@ func CleanBytes(b []byte, maxRunes int) string {
 // body: it redacts before the cut, and once more after the stripping, which
 // joins what control characters kept apart.
 func Safe(s string, maxRunes int) string {
+	// A body of megabytes would take seconds to redact, and what lies far behind
+	// the cut brings nothing.
+	s = s[:min(len(s), 64*max(maxRunes, 0)+4*maxSequence)]
 	s = Redact(strip(s, len(s), keepLines))
 	return Clean(Redact(Clean(s, len(s))), maxRunes)
 }

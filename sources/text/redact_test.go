@@ -83,6 +83,9 @@ func TestSafe(t *testing.T) {
 	if got := Safe(long, 58); strings.Contains(got, "very") {
 		t.Errorf("cut before redaction: %q", got)
 	}
+	if got := Safe(long+strings.Repeat(" token=a", 4<<20), 58); got != Safe(long+" token=a", 58) {
+		t.Errorf("a long tail changes the beginning: %q", got)
+	}
 }
 
 // places are where secrets turn up; %s is the secret.
