@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 )
 
@@ -17,6 +18,11 @@ import (
 var version = "dev"
 
 func main() {
+	// As a Prometheus server has it: a store is mostly memory that stays, and
+	// this is a guest on its host.
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(75)
+	}
 	keepPrivate() // files of the engines that are embedded too (honesty.md 19)
 	// SIGHUP is a dropped SSH line: leave as on SIGTERM.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)

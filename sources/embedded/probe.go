@@ -24,11 +24,16 @@ func (s *Store) probe(t *target) {
 	// removed just now.
 	start := time.Now().Add(time.Millisecond)
 	a := s.fetch(ctx, t)
-	if s.ctx.Err() != nil {
+	took := time.Since(start)
+	// One page at a time: hundreds of targets added at once would hold all
+	// their pages in pieces beside each other, and most of these pages the
+	// scrapes have stored by then.
+	s.probing.Lock()
+	defer s.probing.Unlock()
+	if s.ctx.Err() != nil || t.scraped() {
 		return
 	}
-	took := func() time.Duration { return time.Since(start) }
-	if err := newIntake(s, t).scrape(s.ctx, start.UnixMilli(), a, took); err != nil {
+	if err := newIntake(s, t).scrape(s.ctx, start.UnixMilli(), a, func() time.Duration { return took }); err != nil {
 		s.log.Debug("store the first scrape", "instance", t.instance, "err", err)
 	}
 }

@@ -77,6 +77,7 @@ type Store struct {
 	data    storage.Queryable // what questions are asked of: db, and more for a replay
 	record  *recording        // nil: not a recording
 	birth   sync.Mutex        // held while a series is created, see appendTo
+	probing sync.Mutex        // held while a probe's page is stored
 	manager *scrape.Manager
 	engine  *promql.Engine
 	conns   *connTracker

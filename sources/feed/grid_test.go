@@ -12,7 +12,7 @@ import (
 
 func TestGrid(t *testing.T) {
 	for window, want := range map[time.Duration]time.Duration{
-		time.Minute: 0, 99 * time.Second: 0, 100 * time.Second: time.Second, 5 * time.Minute: 3 * time.Second,
+		time.Minute: 0, 99 * time.Second: 0, 100 * time.Second: 2 * time.Second, 5 * time.Minute: 5 * time.Second,
 		15 * time.Minute: 5 * time.Second, 2 * time.Hour: 5 * time.Second,
 	} {
 		if got := grid(window); got != want {

@@ -59,13 +59,18 @@ func (t *tick) plan(needs []sources.Need, into map[sources.Need]*sources.Figure,
 }
 
 // grid is how far apart the moments lie at which a look-back is asked for: a
-// hundredth of its window, in whole seconds and five at most, so that a window
-// of five minutes is read again every third second and not with every tick.
-// Such questions read the most samples, and their answers change the least.
-// Zero asks for the moment itself. Which moments those are does not depend on
-// what was asked before: a figure stays a function of the store and the moment.
+// fiftieth of its window, in whole seconds, two at least and five at most, so
+// that a window of five minutes is read again every fifth second and not with
+// every tick. Such questions read the most samples, and their answers change
+// the least. Zero asks for the moment itself. Which moments those are does not
+// depend on what was asked before: a figure stays a function of the store and
+// the moment.
 func grid(window time.Duration) time.Duration {
-	return min(window/100, 5*time.Second).Truncate(time.Second)
+	g := min(window/50, 5*time.Second).Truncate(time.Second)
+	if g < 2*time.Second {
+		return 0
+	}
+	return g
 }
 
 // lookBack is the window of a need: what was asked, but no longer than the
