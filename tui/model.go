@@ -56,6 +56,12 @@ type Options struct {
 	// Tried lists what discovery tried and found; asked beside each tick. May
 	// be nil.
 	Tried func() []report.TriedLine
+	// JobEvents lists what this program's own jobs did, in any order; asked
+	// beside each tick. May be nil.
+	JobEvents func() []sources.Event
+	// Details finds out about one worker what no store holds: its flags and
+	// its log. It is asked in a command, never while drawing. May be nil.
+	Details func(ctx context.Context, need pane.DetailNeed) pane.Detail
 	// Window is the look-back to start with, one of windows.
 	Window time.Duration
 	SLA    pane.SLA
@@ -107,6 +113,9 @@ type Model struct {
 	question question
 	follows  int // questions in a row that followed from an answer
 	picker   picker
+	events   events
+	compare  compare
+	details  details
 	overlay  overlay
 	notice   notice
 	keys     keyTable
@@ -176,6 +185,7 @@ func (m *Model) clock() tea.Cmd {
 // needs is the union of what the visible pane and the facts line draw.
 func (m *Model) needs() []sources.Need {
 	out := append([]sources.Need(nil), factNeeds...)
+	out = append(out, m.compare.needs()...)
 	if p := m.pane(); p != nil {
 		out = append(out, p.Needs(m.frame())...)
 	}
@@ -195,5 +205,6 @@ func (m *Model) frame() pane.Frame {
 	return pane.Frame{
 		W: w, H: h, Snap: m.snap, Styles: m.styles, SLA: m.SLA, Window: m.window,
 		Source: m.source, Zoom: m.zoom, Paused: !m.at.IsZero(), LowBandwidth: m.LowBandwidth,
+		Events: m.events.all, Compare: m.compare.on, Details: m.details.known,
 	}
 }

@@ -17,6 +17,8 @@ type overlay struct {
 	err    string
 	scroll int
 	pick   int
+	// filtering: keys edit the input that narrows the list of events.
+	filtering bool
 }
 
 func (o overlay) open() bool { return o.kind != "" }
@@ -27,6 +29,9 @@ func (o overlay) typing() bool { return o.kind == actFilter || o.kind == actPale
 // prompt is the bottom line while typing.
 func (o overlay) prompt(s themes.Styles, w int) string {
 	sign := map[string]string{actFilter: "/", actPalette: ":"}[o.kind]
+	if o.kind == actEvents && o.filtering {
+		sign = "/"
+	}
 	if sign == "" {
 		return ""
 	}
@@ -74,6 +79,9 @@ func (m *Model) overlayKey(key string, msg tea.KeyPressMsg) tea.Cmd {
 	}
 	if m.overlay.kind == actDeployment {
 		return m.pickerKey(m.shipped(key))
+	}
+	if m.overlay.kind == actEvents {
+		return m.eventsKey(key, msg)
 	}
 	switch m.shipped(key) {
 	case "esc", "q", "enter":
@@ -185,6 +193,10 @@ func (m *Model) overlayLines(w, h int) []string {
 		return append(m.targetLines(w), m.triedLines(w)...)
 	case actDeployment:
 		return m.pickerLines(w, h)
+	case actEvents:
+		return m.eventLines(w, h)
+	case actCompare:
+		return m.comparisonLines(w)
 	case actLog:
 		return m.actionLines(w)
 	case confirming:

@@ -38,6 +38,7 @@ type answeredMsg struct {
 	scope string
 	span  span
 	tried []report.TriedLine
+	jobs  []sources.Event
 }
 
 // impatientMsg asks whether question n still goes on.
@@ -63,9 +64,12 @@ func (m *Model) ask() tea.Cmd {
 	ctx, cancel := context.WithCancel(m.ctx)
 	m.question = question{
 		open: true, n: q.n + 1, began: m.Now(), scope: m.picker.chosen.Name, cancel: cancel,
-		ask: feed.Ask{Needs: m.needs(), At: m.at, Window: m.window, Scope: m.picker.chosen.Scope},
+		ask: feed.Ask{
+			Needs: m.needs(), At: m.at, Window: m.window, Scope: m.picker.chosen.Scope,
+			Events: m.eventSpan(), Baseline: m.compare.asked(), Courses: m.compare.courses(m.window),
+		},
 	}
-	ask, scope, f, recorded, tried := m.question.ask, m.question.scope, m.Feed, m.Recorded, m.Tried
+	ask, scope, f, recorded, tried, jobs := m.question.ask, m.question.scope, m.Feed, m.Recorded, m.Tried, m.JobEvents
 	return func() tea.Msg {
 		defer cancel()
 		msg := answeredMsg{at: ask.At, scope: scope, snap: f.Tick(ctx, ask)}
@@ -75,6 +79,9 @@ func (m *Model) ask() tea.Cmd {
 		if tried != nil {
 			msg.tried = tried()
 		}
+		if jobs != nil {
+			msg.jobs = jobs()
+		}
 		return msg
 	}
 }
@@ -82,7 +89,7 @@ func (m *Model) ask() tea.Cmd {
 // movedOn says that the question under way is no longer what is wanted.
 func (m *Model) movedOn() bool {
 	q := m.question
-	return !q.ask.At.Equal(m.at) || q.ask.Window != m.window || q.scope != m.picker.chosen.Name || !slices.Equal(q.ask.Needs, m.needs())
+	return !q.ask.At.Equal(m.at) || q.ask.Window != m.window || q.ask.Events != m.eventSpan() || q.ask.Baseline != m.compare.asked() || q.scope != m.picker.chosen.Name || !slices.Equal(q.ask.Needs, m.needs())
 }
 
 // giveUp ends question n where it still goes on and nobody waits for it.
@@ -100,6 +107,7 @@ func (m *Model) answered(msg answeredMsg) tea.Cmd {
 	again := q.again
 	if msg.snap != nil && !q.gaveUp && m.wanted(msg) {
 		m.snap, m.span, m.tried = msg.snap, msg.span, msg.tried
+		m.happened(msg.jobs)
 	}
 	q.open, q.gaveUp = false, false
 	if again {
@@ -112,7 +120,7 @@ func (m *Model) answered(msg answeredMsg) tea.Cmd {
 		return m.ask()
 	}
 	m.follows = 0
-	return nil
+	return m.askDetails()
 }
 
 // wanted drops an answer for a moment or a deployment that the user has left

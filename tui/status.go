@@ -51,6 +51,9 @@ func (m *Model) header() string {
 	}
 	parts = append(parts, cells.L(s.Dim.Render(m.census()), 5))
 
+	if mark := m.baselineMark(); mark != "" {
+		parts = append(parts, cells.R(s.Accent.Render(mark), 2))
+	}
 	if m.ReadOnly != "" {
 		parts = append(parts, cells.R(s.Dim.Render("READ-ONLY"), 4))
 	}

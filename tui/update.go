@@ -35,6 +35,8 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, m.giveUp(msg.n)
 	case deploymentsMsg:
 		return m, m.listed(msg)
+	case detailMsg:
+		return m, m.detailed(msg)
 	case actedMsg:
 		return m, m.acted(msg)
 	case actionsMsg:
@@ -108,6 +110,12 @@ func (m *Model) do(action string) tea.Cmd {
 		return m.openOverlay(action)
 	case actDeployment:
 		return m.openPicker()
+	case actEvents:
+		return m.openEvents()
+	case actBaseline:
+		return m.markBaseline()
+	case actCompare:
+		return m.toggleCompare()
 	case actEscape:
 		return m.escape()
 	}

@@ -49,6 +49,13 @@ type Filterer interface {
 	Filter() string
 }
 
+// Detailer is a pane that shows what no store holds about a worker: the flags
+// that its process was started with, its last log lines. The root asks for it
+// beside the drawing and hands it over in Frame.Details.
+type Detailer interface {
+	Details(Frame) []DetailNeed
+}
+
 // Action is something a key can ask of a pane. The root owns the keys; panes
 // see only actions, so no pane can rebind a global key.
 type Action string
@@ -117,6 +124,22 @@ type Frame struct {
 	LowBandwidth bool
 	// Paused: the user stopped the view or went back in time.
 	Paused bool
+	// Events are what happened, newest first: those of the snapshot and those
+	// of this program's jobs.
+	Events []sources.Event
+	// Compare: numbers are compared with those of Snap.Baseline, where a
+	// window is marked.
+	Compare bool
+	// Details are the answers to a Detailer; what is missing is under way.
+	Details map[DetailNeed]Detail
+}
+
+// Baseline is the snapshot to compare with, nil when nothing is compared.
+func (f Frame) Baseline() *sources.Snapshot {
+	if f.Snap == nil || !f.Compare {
+		return nil
+	}
+	return f.Snap.Baseline
 }
 
 // Size returns the frame with another size, for parts of a pane.
