@@ -190,8 +190,13 @@ type GPU struct {
 // Local says whether NVML of the machine that dynascope reads shows the GPU.
 func (g *GPU) Local() bool { return g.State != "" }
 
-// Of is one number of the GPU.
-func (g *GPU) Of(f GPUFigure) Cell { return g.cells[f] }
+// Of is one number of the GPU, absent where GPUList found it.
+func (g *GPU) Of(f GPUFigure) Cell {
+	if g.cells == nil {
+		return Cell{V: math.NaN(), Status: sources.StatusAbsent, Need: f.Need()}
+	}
+	return g.cells[f]
+}
 
 // MemoryShare is used over total memory.
 func (g *GPU) MemoryShare() Cell { return ratio(g.Of(GPUMemoryUsed), g.Of(GPUMemoryTotal)) }
@@ -225,6 +230,15 @@ type GPUSlice struct {
 type XIDCount struct {
 	Code string
 	N    float64
+}
+
+// GPUList is which GPUs there are, in the order of GPUs and without a number:
+// much cheaper, for who only counts them.
+func GPUList(s *sources.Snapshot) []GPU {
+	if s == nil {
+		return nil
+	}
+	return gpusOf(s)
 }
 
 // GPUs joins what the snapshot knows of GPUs, by host and number. Owners say

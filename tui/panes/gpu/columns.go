@@ -129,7 +129,7 @@ func allGPUColumns() []column[*row] {
 				case r.worker != "":
 					return r.worker
 				case len(r.Processes) > 0:
-					return f.Styles.Dim.Render(f.Styles.G.Or().Unknown + " " + plural(len(r.Processes), "process"))
+					return f.Styles.Dim.Render(f.Styles.G.Or().Unknown + " " + plural(len(r.Processes), "pid"))
 				}
 				return f.Styles.Dim.Render(f.Styles.G.Or().Absent)
 			}},

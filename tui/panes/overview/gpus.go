@@ -35,9 +35,8 @@ type host struct {
 	gpus []*triage.GPU
 }
 
-func hosts(s *sources.Snapshot) []host {
+func hosts(all []triage.GPU) []host {
 	var out []host
-	all := triage.GPUs(s, nil)
 	for i := range all {
 		name := all[i].Host
 		if len(out) == 0 || out[len(out)-1].name != name {
@@ -52,7 +51,7 @@ func hosts(s *sources.Snapshot) []host {
 // gpuHeight is the height of the GPUs in a screen of h rows: a title and a
 // row a host, as many as an eighth of the screen holds; 0 without GPUs.
 func gpuHeight(s *sources.Snapshot, h int) int {
-	n := len(hosts(s))
+	n := len(hosts(triage.GPUList(s)))
 	if n == 0 {
 		return 0
 	}
@@ -64,7 +63,7 @@ func drawGPUs(f pane.Frame, a area) string {
 	if a.h <= 0 {
 		return ""
 	}
-	all := hosts(f.Snap)
+	all := hosts(triage.GPUs(f.Snap, nil))
 	shown := all[:min(len(all), a.h-1)]
 	title := "GPU"
 	if n := len(all) - len(shown); n > 0 {
