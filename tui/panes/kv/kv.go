@@ -88,12 +88,22 @@ func (p *Pane) layout(f pane.Frame) layout {
 	if l.facts > 0 && rest > least {
 		rest-- // a blank line between
 	}
-	if spare := rest - min(rows, max(rest*2/3, least)); spare >= leastCharts && f.W >= 60 {
+	if spare := rest - min(rows, max(rest*2/3, least)); spare >= leastCharts && f.W >= 60 && charted(f) {
 		l.charts = min(spare, mostCharts)
 		rest -= l.charts
 	}
 	l.table = max(rest, 0)
 	return l
+}
+
+// charted says whether the charts can have anything to show.
+func charted(f pane.Frame) bool {
+	for _, n := range []sources.Need{needUsed, needHit} {
+		if f.Snap.Figure(n).Status != sources.StatusAbsent {
+			return true
+		}
+	}
+	return false
 }
 
 // charts are drawn side by side above the table where there is height.

@@ -16,3 +16,13 @@ func TestPictures(t *testing.T) {
 		golden.Check(t, name, p.View(panetest.With(p, panetest.Frame(size[0], size[1]), panetest.Full)))
 	}
 }
+
+// 256 workers at the largest size: what a key waits for.
+func BenchmarkView(b *testing.B) {
+	p := New()
+	f := panetest.With(p, panetest.Frame(250, 66), panetest.Many)
+	b.ReportAllocs()
+	for b.Loop() {
+		p.View(f)
+	}
+}

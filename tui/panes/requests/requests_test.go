@@ -16,3 +16,12 @@ func TestPictures(t *testing.T) {
 		golden.Check(t, name, p.View(panetest.With(p, panetest.Frame(size[0], size[1]), panetest.Full)))
 	}
 }
+
+func BenchmarkView(b *testing.B) {
+	p := New()
+	f := panetest.With(p, panetest.Frame(250, 66), panetest.Many)
+	b.ReportAllocs()
+	for b.Loop() {
+		p.View(f)
+	}
+}
