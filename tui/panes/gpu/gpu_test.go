@@ -86,11 +86,11 @@ func press(p *Pane, f pane.Frame, cards []*card, all ...pane.Action) pane.Frame 
 // A fleet is hosts, a host its GPUs with the cursor on the worst, a GPU a
 // sheet; back leads the same way out.
 func TestDrillIn(t *testing.T) {
-	cards := fleet(64)
+	cards := fleet(40)
 	p := New()
 	f := deploy(p, panetest.Frame(140, 38), cards)
 	if at := p.level(f, p.listing(f)); at != levelHosts {
-		t.Fatalf("512 GPUs are drawn one by one: %v", at)
+		t.Fatalf("320 GPUs are drawn one by one: %v", at)
 	}
 	f = press(p, f, cards, pane.Enter)
 	l := p.listing(f)
@@ -172,9 +172,9 @@ func TestNeedsDoNotGrow(t *testing.T) {
 	for _, size := range [][2]int{{80, 20}, {140, 38}, {250, 66}} {
 		f := panetest.Frame(size[0], size[1])
 		few, many := New(), New()
-		n, m := len(few.Needs(deploy(few, f, node()))), len(many.Needs(deploy(many, f, fleet(64))))
+		n, m := len(few.Needs(deploy(few, f, node()))), len(many.Needs(deploy(many, f, fleet(20))))
 		if m > n || n > 60 {
-			t.Errorf("%v: %d questions, %d for 512 GPUs", size, n, m)
+			t.Errorf("%v: %d questions, %d for 160 GPUs", size, n, m)
 		}
 	}
 	p := New()
