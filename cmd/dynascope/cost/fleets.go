@@ -26,6 +26,7 @@ type fleet struct {
 
 	load    string
 	queries int // of a tick
+	up      int // targets, as the server that is asked says
 	echo    []time.Duration
 }
 
@@ -49,6 +50,9 @@ func (p plan) fleets(ctx context.Context) error {
 		}
 		t = append(t, f.row())
 		t.last()
+		if f.up < n {
+			fmt.Printf("  (at the server that is asked %d of %d targets are up: this machine is too busy to measure)\n", f.up, n)
+		}
 	}
 	fmt.Println()
 	return nil
@@ -121,9 +125,7 @@ func (p plan) fleet(ctx context.Context, n int, bin string) (f fleet, err error)
 		return f, err
 	}
 	f.load = load()
-	if f.queries, err = asker.says(n); err != nil {
-		return f, err
-	}
+	f.queries, f.up = asker.says()
 	f.echo, err = echoes(ctx, console, p.echoes)
 	return f, err
 }

@@ -75,14 +75,14 @@ func readPlan() (p plan, err error) {
 		name string
 		into *time.Duration
 		def  time.Duration
-	}{{"BENCH_SECONDS", &p.seconds, 60 * time.Second}, {"BENCH_SETTLE", &p.settle, 20 * time.Second}, {"BENCH_INTERVAL", &p.interval, time.Second}} {
+	}{{"BENCH_SECONDS", &p.seconds, 60 * time.Second}, {"BENCH_SETTLE", &p.settle, 25 * time.Second}, {"BENCH_INTERVAL", &p.interval, time.Second}} {
 		n, err := number(d.name, int(d.def/time.Second))
 		if err != nil {
 			return p, err
 		}
 		*d.into = time.Duration(n) * time.Second
 	}
-	if p.echoes, err = number("BENCH_ECHOES", 100); err != nil {
+	if p.echoes, err = number("BENCH_ECHOES", 60); err != nil {
 		return p, err
 	}
 	list, set := os.LookupEnv("BENCH_TARGETS")
