@@ -305,32 +305,42 @@ const (
 )
 
 var (
-	needRouted   = sources.Need{Key: "router.requests", Form: sources.FormTotal, By: "instance"}
-	needOverhead = mean("router.overhead.total")
+	needRouted    = sources.Need{Key: "router.requests", Form: sources.FormTotal, By: "instance"}
+	needDecisions = sources.Need{Key: "router.overhead.total", Form: sources.FormTotal}
+	needKVEvents  = sources.Need{Key: "router.kv_events", Form: sources.FormRate}
 )
 
 // RouterModeNeeds are the figures that RouterModeOf reads.
-func RouterModeNeeds() []sources.Need { return []sources.Need{needOverhead, needRouted} }
+func RouterModeNeeds() []sources.Need {
+	return []sources.Need{needDecisions, needRouted, needRegistered, needKVEvents}
+}
 
-// RouterModeOf tells the router's kind: only a KV router inside a frontend has
-// overhead families, a standalone one has request families on a page that is
-// no frontend's, and a frontend without KV mode has request families at zero.
+// RouterModeOf tells the router's kind. Overhead and request families are no
+// sign by themselves: a frontend without KV mode has both, at zero (seen at
+// 1.6.1 with round robin; earlier ones lack the overhead). A KV router has
+// taken decisions, or lists workers, or applies KV events; a standalone one
+// has request families on a page that is no frontend's.
 func RouterModeOf(s *sources.Snapshot) RouterMode {
-	overhead, routed := s.Figure(needOverhead), s.Figure(needRouted)
-	switch {
-	case overhead.Status == sources.StatusPending:
-		return ModeUnknown
-	case overhead.Status != sources.StatusAbsent && (overhead.Status != sources.StatusError || overhead.HasValue()):
+	decisions, routed := s.Figure(needDecisions), s.Figure(needRouted)
+	if v, ok := decisions.Value(); ok && v > 0 {
 		return ModeKV
-	case routed.Status == sources.StatusPending, routed.Status == sources.StatusError && !routed.HasValue():
-		return ModeUnknown
-	case len(routed.Series) == 0:
-		return ModeNone
 	}
 	for _, g := range routed.Series {
 		if t, ok := s.Target(g.Labels["instance"]); ok && t.Role != "frontend" {
 			return ModeStandalone
 		}
 	}
-	return ModePlain
+	known := func(f *sources.Figure) bool {
+		return f.Status != sources.StatusPending && (f.Status != sources.StatusError || f.HasValue())
+	}
+	there := func(f *sources.Figure) bool { return known(f) && f.Status != sources.StatusAbsent }
+	switch {
+	case !known(decisions) || !known(routed):
+		return ModeUnknown
+	case there(decisions) && (len(s.Figure(needRegistered).Series) > 0 || there(s.Figure(needKVEvents))):
+		return ModeKV
+	case there(decisions) || there(routed):
+		return ModePlain
+	}
+	return ModeNone
 }

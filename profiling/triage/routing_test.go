@@ -143,16 +143,25 @@ func TestRouterMode(t *testing.T) {
 	front := sources.Target{Instance: "front:8000", Role: "frontend"}
 	router := sources.Target{Instance: "router:9090"}
 	absent := func() *sources.Figure { return &sources.Figure{Status: sources.StatusAbsent} }
-	for want, f := range map[RouterMode]struct{ overhead, routed *sources.Figure }{
-		ModeUnknown:    {&sources.Figure{}, &sources.Figure{}},
-		ModeKV:         {&sources.Figure{Status: sources.StatusIdle}, live(group(0, "instance", "front:8000"))},
-		ModePlain:      {absent(), live(group(0, "instance", "front:8000"))},
-		ModeStandalone: {absent(), live(group(0, "instance", "front:8000"), group(12, "instance", "router:9090"))},
-		ModeNone:       {absent(), absent()},
+	idle := func() *sources.Figure { return live(group(0, "instance", "front:8000")) }
+	for name, x := range map[string]struct {
+		decisions, routed, listed, events *sources.Figure
+		want                              RouterMode
+	}{
+		"not asked":             {&sources.Figure{}, &sources.Figure{}, absent(), absent(), ModeUnknown},
+		"has decided":           {live(group(9)), idle(), absent(), absent(), ModeKV},
+		"lists workers":         {live(group(0)), idle(), live(group(1, "worker_id", "1")), absent(), ModeKV},
+		"older, applies events": {live(group(0)), idle(), absent(), &sources.Figure{Status: sources.StatusOK}, ModeKV},
+		"round robin at 1.6":    {live(group(0)), idle(), absent(), absent(), ModePlain},
+		"round robin":           {absent(), idle(), absent(), absent(), ModePlain},
+		"standalone":            {live(group(0)), live(group(0, "instance", "front:8000"), group(12, "instance", "router:9090")), live(group(1, "worker_id", "1")), absent(), ModeStandalone},
+		"nothing":               {absent(), absent(), absent(), absent(), ModeNone},
 	} {
-		s := answered(sources.Snapshot{Targets: []sources.Target{front, router}}, map[sources.Need]*sources.Figure{needOverhead: f.overhead, needRouted: f.routed})
-		if got := RouterModeOf(s); got != want {
-			t.Errorf("got %q, want %q", got, want)
+		s := answered(sources.Snapshot{Targets: []sources.Target{front, router}}, map[sources.Need]*sources.Figure{
+			needDecisions: x.decisions, needRouted: x.routed, needRegistered: x.listed, needKVEvents: x.events,
+		})
+		if got := RouterModeOf(s); got != x.want {
+			t.Errorf("%s: got %q, want %q", name, got, x.want)
 		}
 	}
 }

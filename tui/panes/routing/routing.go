@@ -9,6 +9,7 @@ package routing
 
 import (
 	"slices"
+	"strings"
 
 	"dynascope/profiling/triage"
 	"dynascope/sources"
@@ -70,11 +71,12 @@ func (p *Pane) listing(f pane.Frame) *listing {
 		return l
 	}
 	*l = listing{snap: f.Snap, course: course(f), dress: d, brief: brief}
+	plain := triage.RouterModeOf(f.Snap) == triage.ModePlain
 	for _, st := range triage.RoutingStages(f.Snap, l.course) {
 		switch quiet := st.Status == sources.StatusIdle || st.Part == triage.Again; {
 		case st.Status == sources.StatusAbsent:
 			l.absent = append(l.absent, st)
-		case brief && quiet:
+		case brief && quiet, plain && st.Status == sources.StatusIdle && strings.HasPrefix(st.Key, "router."):
 			l.quiet = append(l.quiet, st)
 		default:
 			l.stages = append(l.stages, st)
