@@ -38,3 +38,27 @@ func TestSanitise(t *testing.T) {
 		t.Errorf("dynamo_component_%s, %v", n, err)
 	}
 }
+
+// FuzzSanitise: what is left is a name that Prometheus takes, and sanitising it
+// again changes nothing.
+func FuzzSanitise(f *testing.F) {
+	for _, s := range []string{"a.b-c", "0", "__x", "é", "a:b", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		for what, sanitise := range map[string]func(string) (string, error){"name": SanitiseName, "label": SanitiseLabel} {
+			out, err := sanitise(in)
+			if err != nil {
+				continue
+			}
+			if again, err := sanitise(out); err != nil || again != out {
+				t.Errorf("%s %q: %q, then %q, %v", what, in, out, again, err)
+			}
+			for i, r := range out {
+				if !(r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || i > 0 && r >= '0' && r <= '9' || what == "name" && r == ':') {
+					t.Errorf("%s %q: %q", what, in, out)
+				}
+			}
+		}
+	})
+}

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/prometheus/prometheus/model/labels"
 	pvalue "github.com/prometheus/prometheus/model/value"
@@ -433,4 +434,41 @@ func TestPushFromManyGoroutines(t *testing.T) {
 	if out, err := s.Instant(t.Context(), "count(c_total)", time.Unix(1_000_049, 0)); err != nil || len(out) != 1 || out[0].Points[0].V != 4 {
 		t.Errorf("%v, %v", out, err)
 	}
+}
+
+// FuzzPage: whatever a page holds, the scrape succeeds or fails in one line,
+// and the next good page is taken.
+func FuzzPage(f *testing.F) {
+	for _, s := range []string{
+		"v 1\n", "# TYPE v histogram\nv_bucket{le=\"1\"} 2\nv_sum NaN\nv_count +Inf\n", "v{a=\"\x1b[31m\"} 1 1\nv{a=\"b\"} 2\nv{a=\"b\"} 3\n",
+		"<html>", "{\"v\"} 1\n", "v{", "\x00", "v 1 99999999999999999999\n", "up 7\nscrape_samples_scraped 9\n",
+	} {
+		f.Add([]byte(s))
+	}
+	s, err := Open(f.Context(), Options{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { _ = s.Close() })
+	p, err := s.Push(TargetSpec{URL: "http://h:1"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	at := time.Unix(1_700_000_000, 0)
+	f.Fuzz(func(t *testing.T, page []byte) {
+		at = at.Add(time.Second)
+		if err := p.Page(at, page, time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+		if x := s.Targets()[0]; strings.ContainsFunc(x.Error, unicode.IsControl) || x.Health == sources.HealthDown && !strings.Contains(x.Error, "; hint: ") {
+			t.Errorf("health %v, error %q", x.Health, x.Error)
+		}
+		at = at.Add(time.Second)
+		if err := p.Page(at, []byte("good 1\n"), time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+		if x := s.Targets()[0]; x.Health != sources.HealthUp || x.Error != "" {
+			t.Errorf("after it: %v %q", x.Health, x.Error)
+		}
+	})
 }

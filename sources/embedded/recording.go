@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/prometheus/storage"
@@ -76,6 +78,10 @@ func OpenRecording(ctx context.Context, dir string, o Options) (*Recording, erro
 	switch r.desc, err = readDescription(dir); {
 	case errors.Is(err, os.ErrNotExist):
 		return nil, fail(errors.New("there is no recording; hint: name the directory that was given to record --data"))
+	case errors.Is(err, syscall.ENOTDIR):
+		return nil, fail(errors.New("it is no directory; hint: name the directory that was given to record --data"))
+	case errors.As(err, new(*fs.PathError)):
+		return nil, fail(fmt.Errorf("%w; hint: may this user read it?", err))
 	case err != nil:
 		return nil, fail(err)
 	}
@@ -305,9 +311,9 @@ func (r *Recording) judge(x *reading) {
 	switch {
 	case len(r.bad) > 0:
 		name := slices.Min(slices.Collect(maps.Keys(r.bad)))
-		r.warn(fmt.Sprintf("part of the recording cannot be read: %s: %s", name, r.bad[name]))
+		r.warn(fmt.Sprintf("part of the recording cannot be read: %s: %s; hint: what is not damaged is shown", name, r.bad[name]))
 	case x.tail.damage != nil:
-		r.warn(fmt.Sprintf("the newest part of the recording is damaged: %v", x.tail.damage))
+		r.warn(fmt.Sprintf("the newest part of the recording is damaged: %v; hint: what came before it is shown", x.tail.damage))
 	default:
 		r.warn("")
 	}

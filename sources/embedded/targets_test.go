@@ -450,3 +450,24 @@ func TestKeepNames(t *testing.T) {
 		t.Error("up was dropped")
 	}
 }
+
+// FuzzTargetAddress: an address is refused in one line that holds no password,
+// or gives a URL without one.
+func FuzzTargetAddress(f *testing.F) {
+	for _, s := range []string{"h:1", "http://u:p@h/metrics?a=b", "[::1]:8000", "https://h:99999", "//h", "h:1\x1b[2J"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		spec := TargetSpec{URL: raw}
+		u, err := parseTarget(&spec)
+		if err != nil {
+			if strings.ContainsAny(err.Error(), "\n\x1b") || !strings.Contains(err.Error(), "hint: ") {
+				t.Errorf("%q", err)
+			}
+			return
+		}
+		if u.User != nil || u.Host == "" || strings.ContainsAny(shown(u), "\n\x1b@?\u009b") && u.RawQuery == "" && !strings.Contains(u.Path, "@") {
+			t.Errorf("%q gives %q", raw, shown(u))
+		}
+	})
+}

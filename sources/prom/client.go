@@ -230,7 +230,9 @@ func (c *client) read(ctx context.Context, h *hold, resp *http.Response) ([]byte
 		}
 		r = z
 	}
-	broken := func(err error) ([]byte, error) { return nil, plainf("its answer broke off: %w; hint: http or https? a proxy in between may have given up", err) }
+	broken := func(err error) ([]byte, error) {
+		return nil, plainf("its answer broke off: %w; hint: http or https? a proxy in between may have given up", err)
+	}
 	var buf bytes.Buffer
 	if resp.StatusCode/100 != 2 {
 		if _, err := buf.ReadFrom(io.LimitReader(r, errorAnswer)); err != nil {

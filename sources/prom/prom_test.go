@@ -545,3 +545,23 @@ func vector(rows ...map[string]string) string {
 	b, _ := json.Marshal(map[string]any{"resultType": "vector", "result": result})
 	return string(b)
 }
+
+// FuzzAddress: an address is refused in one line that holds no password, or
+// gives a URL without one.
+func FuzzAddress(f *testing.F) {
+	for _, s := range []string{"h", "https://u:p@h/prometheus/", "h:9090/api/v1", "http://h?a", "//", "h\x1b[2J"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		o := Options{URL: raw}
+		u, err := o.complete()
+		switch {
+		case err != nil:
+			if strings.ContainsAny(err.Error(), "\n\x1b") {
+				t.Errorf("%q", err)
+			}
+		case u.User != nil || u.Host == "":
+			t.Errorf("%q gives %q", raw, u)
+		}
+	})
+}

@@ -53,6 +53,7 @@ func TestTargetFiles(t *testing.T) {
 				t.Errorf("exit status %d, %d targets: %s", r.code, len(d.Targets), r.err)
 			}
 			d.lives(t)
+			goodLine(t, d.Warning)
 			within(t, d.Warning, row.want...)
 			text := dynascope(t, args...)
 			within(t, text.out, append([]string{"warning: "}, row.want...)...)
@@ -217,6 +218,9 @@ func TestRecordings(t *testing.T) {
 			}
 			d := r.read(t)
 			t.Logf("%d MiB, exit %d: %s", r.rss>>20, r.code, d.Warning)
+			if d.Warning != "" {
+				goodLine(t, d.Warning)
+			}
 			if row.shows {
 				d.lives(t)
 			}
