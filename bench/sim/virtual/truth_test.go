@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"os"
 	"slices"
 	"sort"
 	"sync/atomic"
@@ -66,6 +67,22 @@ const (
 	truthEvery    = 15 * time.Second
 	truthUntil    = 10 * time.Minute
 )
+
+// truthHorizon is how far a scenario is followed: until two minutes after the
+// last thing in it has begun; with LONG_TESTS=1 over what is mended too.
+func truthHorizon(sc *scenario.Scenario) time.Duration {
+	until := 4 * time.Minute
+	for _, f := range sc.Faults {
+		until = max(until, f.At+2*time.Minute)
+	}
+	for _, e := range sc.Expect {
+		until = max(until, e.From+2*time.Minute)
+	}
+	if os.Getenv("LONG_TESTS") != "" {
+		until = truthUntil
+	}
+	return min(until, truthUntil, sc.Duration)
+}
 
 // The bounds that the screens show of TTFT and ITL contain the true quantile, at
 // every look at every shipped scenario. The truth is cut where the scrapes cut
@@ -134,7 +151,9 @@ func (b *bed) look(needs []sources.Need) map[sources.Need][]shown {
 	}
 	good := map[string][]time.Time{} // a frontend's good scrapes
 	b.run(Options{
-		Interval: truthInterval, Until: min(truthUntil, b.world.Scenario().Duration),
+		Interval: truthInterval, Until: truthHorizon(b.world.Scenario()),
+		// The two latencies are on frontends' pages alone.
+		Only: func(e world.Endpoint) bool { return e.Role == world.RoleFrontend },
 		OnScrape: func(at time.Time) error {
 			for _, x := range b.store.Targets() {
 				if who := frontends[x.Instance]; who != "" && x.LastGood.Equal(at) {

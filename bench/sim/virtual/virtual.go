@@ -36,6 +36,8 @@ type Options struct {
 	// Until is the last moment that may be scraped, since the scenario's start;
 	// default its duration.
 	Until time.Duration
+	// Only picks the endpoints that are scraped; nil is all.
+	Only func(world.Endpoint) bool
 	// OnScrape is called after each moment at which something was scraped, with
 	// the world at that moment and the store filled up to it. Its error ends
 	// the run.
@@ -59,6 +61,9 @@ func Run(ctx context.Context, w *world.World, s *embedded.Store, o Options) (map
 	}
 	r := &run{w: w, s: s, o: o, instances: map[string]string{}}
 	for _, e := range w.Endpoints() {
+		if o.Only != nil && !o.Only(e) {
+			continue
+		}
 		r.targets = append(r.targets, &target{Endpoint: e, next: w.Now() + o.phase(e.Name)})
 	}
 	slices.SortStableFunc(r.targets, func(a, b *target) int { return cmp.Compare(a.next, b.next) })

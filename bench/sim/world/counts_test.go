@@ -363,6 +363,7 @@ load:
 func TestConservation(t *testing.T) {
 	for _, name := range scenario.Names() {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := load(t, name)
 			s.Repeat = false
 			for i := range s.Load {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -187,6 +188,7 @@ func TestEveryKey(t *testing.T) {
 		seen[path] = true
 		t.Run(k.path, func(t *testing.T) {
 			sampled(t)
+			t.Parallel()
 			if tr.nothing != "" {
 				return
 			}
@@ -308,7 +310,10 @@ func canonical(path string) (string, *strings.Replacer) {
 }
 
 // looked holds digests by the scenario's text: many trials share a side.
-var looked = map[string]uint64{}
+var looked struct {
+	sync.Mutex
+	digests map[string]uint64
+}
 
 // look runs the plain setting with changes and returns a digest of everything
 // that can be seen of it: endpoints, their pages every two seconds, and the
@@ -328,7 +333,10 @@ func look(t testing.TB, changes map[string]any) uint64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d, ok := looked[string(text)]; ok {
+	looked.Lock()
+	d, ok := looked.digests[string(text)]
+	looked.Unlock()
+	if ok {
 		return d
 	}
 	s, err := scenario.Parse("keys.yaml", text)
@@ -357,7 +365,12 @@ func look(t testing.TB, changes map[string]any) uint64 {
 			h.Write(line)
 		}
 	}
-	looked[string(text)] = h.Sum64()
+	looked.Lock()
+	defer looked.Unlock()
+	if looked.digests == nil {
+		looked.digests = map[string]uint64{}
+	}
+	looked.digests[string(text)] = h.Sum64()
 	return h.Sum64()
 }
 
@@ -457,6 +470,7 @@ func TestEveryFault(t *testing.T) {
 	for _, kind := range scenario.FaultKinds() {
 		t.Run(string(kind), func(t *testing.T) {
 			sampled(t)
+			t.Parallel()
 			tr, ok := faultTrials[kind]
 			if !ok {
 				t.Fatal("no trial")

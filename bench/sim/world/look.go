@@ -106,7 +106,7 @@ func (w *World) Loads(name string) (out []RankLoad) {
 		}
 		for _, a := range r.live {
 			if a.in > 0 && a.scheduled == 0 {
-				l.WaitingTokens += a.isl - r.engine.Cached(engine.Request{ISL: a.isl, Prefix: a.r.prefix})
+				l.WaitingTokens += a.isl - r.engine.Cached(engine.Request{ISL: a.isl, Prefix: a.r.known()})
 			}
 		}
 		out = append(out, l)

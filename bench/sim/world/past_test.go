@@ -52,7 +52,33 @@ type past struct {
 	seconds float64
 	served  []*served // that arrived in it
 	bound   []binding // cut to it
-	looks   []map[string]samples
+	looks   []look
+}
+
+// look is all pages at one moment, parsed when they are asked for.
+type look struct {
+	t      *testing.T
+	bodies map[string][]byte
+	pages  map[string]samples
+}
+
+func lookAt(t *testing.T, w *World) look {
+	l := look{t, map[string][]byte{}, map[string]samples{}}
+	for _, e := range w.Endpoints() {
+		if p := w.Page(e.Name); p.State == PageOK {
+			l.bodies[e.Name] = p.Body
+		}
+	}
+	return l
+}
+
+// page is nil when there was none.
+func (l look) page(name string) samples {
+	if body, ok := l.bodies[name]; ok {
+		l.pages[name] = parse(l.t, body)
+		delete(l.bodies, name)
+	}
+	return l.pages[name]
 }
 
 // figure is a number of a span; NaN when there is nothing to take it of.
@@ -240,7 +266,7 @@ func gauge(page, name string, labels ...string) figure {
 	return func(p *past) float64 {
 		sum, n := 0.0, 0.0
 		for _, l := range p.looks {
-			if v := l[page].of(name, labels...); !math.IsNaN(v) {
+			if v := l.page(page).of(name, labels...); !math.IsNaN(v) {
 				sum, n = sum+v, n+1
 			}
 		}
@@ -252,7 +278,7 @@ func peak(page, name string, labels ...string) figure {
 	return func(p *past) float64 {
 		top := math.NaN()
 		for _, l := range p.looks {
-			if v := l[page].of(name, labels...); !math.IsNaN(v) && !(v <= top) {
+			if v := l.page(page).of(name, labels...); !math.IsNaN(v) && !(v <= top) {
 				top = v
 			}
 		}
@@ -263,7 +289,8 @@ func peak(page, name string, labels ...string) figure {
 // rate is a counter's increase per second, from the first look to the last.
 func rate(page, name string, labels ...string) figure {
 	return func(p *past) float64 {
-		s := stretch{p.looks[0], p.looks[len(p.looks)-1]}
+		first, last := p.looks[0].page(page), p.looks[len(p.looks)-1].page(page)
+		s := stretch{map[string]samples{page: first}, map[string]samples{page: last}}
 		return s.rise(page, name, labels...) / p.seconds
 	}
 }
@@ -318,7 +345,7 @@ func has(page, name string) figure {
 	return func(p *past) float64 {
 		n := 0
 		for _, l := range p.looks {
-			if l[page].has(name) {
+			if l.page(page).has(name) {
 				n++
 			}
 		}
@@ -332,7 +359,7 @@ func changes(page, name string) figure {
 	return func(p *past) float64 {
 		n := 0.0
 		for i := range p.looks[1:] {
-			if p.looks[i][page].of(name) != p.looks[i+1][page].of(name) {
+			if p.looks[i].page(page).of(name) != p.looks[i+1].page(page).of(name) {
 				n++
 			}
 		}
@@ -345,7 +372,7 @@ func answers(page string) figure {
 	return func(p *past) float64 {
 		n := 0
 		for _, l := range p.looks {
-			if _, ok := l[page]; ok {
+			if l.page(page) != nil {
 				n++
 			}
 		}
@@ -357,6 +384,7 @@ func answers(page string) figure {
 func read(t *testing.T, sc *scenario.Scenario, spans [3]span) *book {
 	var log bytes.Buffer
 	w := build(t, Config{Scenario: sc, Truth: &log})
+	w.truth.brief = true
 	b := &book{}
 	into := []**past{&b.before, &b.during, &b.after}
 	for i, s := range spans {
@@ -367,7 +395,7 @@ func read(t *testing.T, sc *scenario.Scenario, spans [3]span) *book {
 		*into[i] = p
 		for at := s.from; ; at = min(at+lookEvery, s.to) {
 			w.Advance(at)
-			p.looks = append(p.looks, snapshot(t, w))
+			p.looks = append(p.looks, lookAt(t, w))
 			if at == s.to {
 				break
 			}
@@ -394,12 +422,6 @@ type sorter struct {
 }
 
 func (s *sorter) line(t *testing.T, line []byte) {
-	// The gaps are most of the log and not looked at.
-	if i := bytes.Index(line, []byte(`,"gaps_us":[`)); i >= 0 {
-		if j := bytes.IndexByte(line[i:], ']'); j >= 0 {
-			line = slices.Concat(line[:i], line[i+j+1:])
-		}
-	}
 	var l struct {
 		T          float64
 		Request    *served

@@ -206,7 +206,7 @@ func (w *World) submit(a *attempt) {
 	k := a.rank
 	a.parked = false
 	k.engine.Submit(w.clock.now, engine.Request{
-		ID: a.id, ISL: a.isl, OSL: a.osl, Prefix: a.r.prefix, Arrive: a.r.arrived,
+		ID: a.id, ISL: a.isl, OSL: a.osl, Prefix: a.r.known(), Arrive: a.r.arrived,
 		RemotePrefilled: a.phase == decoding,
 	})
 	w.rearm(k)

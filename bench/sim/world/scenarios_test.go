@@ -33,6 +33,7 @@ func build(t testing.TB, c Config) *World {
 func TestShippedScenariosRepeat(t *testing.T) {
 	for _, name := range scenario.Names() {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			run := func(step time.Duration) (string, map[string]string) {
 				var truth bytes.Buffer
 				w := build(t, Config{Scenario: load(t, name), Truth: &truth})

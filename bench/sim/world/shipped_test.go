@@ -374,6 +374,7 @@ func TestShippedScenariosTellTheirStory(t *testing.T) {
 			if testing.Short() && !st.brief {
 				t.Skip("long")
 			}
+			t.Parallel()
 			sc := load(t, name)
 			b := read(t, sc, [3]span{st.before, st.during, st.after})
 			facts := st.facts

@@ -21,6 +21,7 @@ type truth struct {
 	err   error
 	buf   []byte
 	bound string
+	brief bool // without the gaps between tokens
 }
 
 func newTruth(w io.Writer) *truth {
@@ -31,15 +32,32 @@ func newTruth(w io.Writer) *truth {
 }
 
 // tokens says whether the gaps between tokens are wanted.
-func (l *truth) tokens() bool { return l != nil }
+func (l *truth) tokens() bool { return l != nil && !l.brief }
 
 func (l *truth) open(t time.Duration) {
 	l.buf = append(l.buf[:0], `{"t":`...)
 	l.seconds(t)
 }
 
-func (l *truth) seconds(d time.Duration) {
-	l.buf = strconv.AppendFloat(l.buf, d.Seconds(), 'f', -1, 64)
+func (l *truth) seconds(d time.Duration) { l.buf = appendDecimal(l.buf, int64(d), 1e9) }
+
+// appendDecimal appends n/unit, the shortest text that is exact; unit is a
+// power of ten. Most of a log are such numbers.
+func appendDecimal(b []byte, n, unit int64) []byte {
+	if n < 0 {
+		b, n = append(b, '-'), -n
+	}
+	b = strconv.AppendInt(b, n/unit, 10)
+	rest := n % unit
+	if rest == 0 {
+		return b
+	}
+	b = append(b, '.')
+	for unit /= 10; rest > 0; unit /= 10 {
+		b = append(b, byte('0'+rest/unit))
+		rest %= unit
+	}
+	return b
 }
 
 func (l *truth) key(name string) {
@@ -112,7 +130,7 @@ func (l *truth) request(w *World, r *request) {
 			if i > 0 {
 				l.buf = append(l.buf, ',')
 			}
-			l.buf = strconv.AppendFloat(l.buf, float64(g)/1e3, 'f', -1, 64)
+			l.buf = appendDecimal(l.buf, int64(g), 1e3)
 		}
 		l.buf = append(l.buf, ']')
 	}
