@@ -3,6 +3,7 @@ package chart
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sort"
 	"strings"
 
@@ -20,6 +21,10 @@ type Bar struct {
 	Level themes.Level
 	// Rule, when set, draws a titled line above this bar: a limit.
 	Rule string
+	// Before is a value to compare with, drawn as a line across the bar where
+	// Compared is set.
+	Before   float64
+	Compared bool
 }
 
 // BarsOpts says where bars are drawn. Max is the value of a full bar; 0 means
@@ -48,6 +53,9 @@ func Bars(bars []Bar, o BarsOpts) string {
 		text = max(text, cells.Width(b.Text))
 		if !(o.Max > 0) && finite(b.Value) {
 			top = math.Max(top, b.Value)
+		}
+		if !(o.Max > 0) && b.Compared && finite(b.Before) {
+			top = math.Max(top, b.Before)
 		}
 	}
 	label = min(label, max(1, o.W/3))
@@ -79,9 +87,26 @@ func Bars(bars []Bar, o BarsOpts) string {
 			st.Theme.Bar = st.Of(b.Level)
 		}
 		lines = append(lines, cells.Fit(o.Styles.Label.Render(cells.Clip(cells.Strip(b.Label), label)), label)+
-			" "+cells.Bar(share, width, st)+" "+cells.FitRight(b.Text, text))
+			" "+b.draw(share, top, width, st)+" "+cells.FitRight(b.Text, text))
 	}
 	return cells.Block(lines, o.W, o.H)
+}
+
+// draw draws the bar, with a line across it where the value before was.
+func (b Bar) draw(share, top float64, w int, s themes.Styles) string {
+	if !b.Compared || !finite(b.Before) || !(top > 0) || w < 3 {
+		return cells.Bar(share, w, s)
+	}
+	x := min(int(math.Round(b.Before/top*float64(w))), w-1)
+	full := share * float64(w)
+	out := s.Accent.Render(s.G.Or().VLine)
+	if x > 0 {
+		out = cells.Bar(min(full/float64(x), 1), x, s) + out
+	}
+	if rest := w - x - 1; rest > 0 {
+		out += cells.Bar(min(max(full-float64(x)-1, 0)/float64(rest), 1), rest, s)
+	}
+	return out
 }
 
 func limitRule(title string, w int, s themes.Styles) string {
@@ -101,6 +126,9 @@ type DistOpts struct {
 	// bucket in which it lies, and says so when it is not the bucket's edge.
 	Limit float64
 	Name  string
+	// Before is a histogram of the same edges to compare with; others are not
+	// drawn.
+	Before sources.Buckets
 }
 
 // Distribution turns a histogram into bars, the slowest bucket at the top.
@@ -115,7 +143,13 @@ func Distribution(b sources.Buckets, o DistOpts) []Bar {
 	}
 	m := Matrix{Edges: b.Edges}
 	shares := m.shares(Column{Buckets: b, Known: true})
-	lo, hi := m.occupied([][]float64{shares}, o.Limit)
+	seen := [][]float64{shares}
+	var before []float64
+	if o.Before.N > 0 && slices.Equal(o.Before.Edges, b.Edges) {
+		before = m.shares(Column{Buckets: o.Before, Known: true})
+		seen = append(seen, before)
+	}
+	lo, hi := m.occupied(seen, o.Limit)
 	rows := o.Rows
 	if o.Limit > 0 {
 		rows = max(1, rows-1)
@@ -133,6 +167,12 @@ func Distribution(b sources.Buckets, o DistOpts) []Bar {
 			lower = b.Edges[from-1]
 		}
 		bar := Bar{Label: o.label(lower, b.Edges[to-1]), Value: share, Text: percent(share)}
+		if before != nil {
+			bar.Compared = true
+			for _, v := range before[from:to] {
+				bar.Before += v
+			}
+		}
 		if o.Limit > 0 && lower >= o.Limit {
 			bar.Level = themes.Bad
 		}

@@ -23,6 +23,7 @@ type HeatOpts struct {
 	// Limit marks the bucket in which it lies, such as an SLA; 0 is none.
 	Limit  float64
 	Cursor time.Time // a picked column; zero is none
+	Events []Event   // marked on the axis
 	Empty  string    // said when no column is known
 	Styles themes.Styles
 }
@@ -260,6 +261,11 @@ func (l heatLayout) frame(rows []string, m Matrix, picked int, o HeatOpts, g the
 	ink, accent := line.ink(o.Styles.Border), line.ink(o.Styles.Accent)
 	for x := range l.w {
 		line.put(x, 0, first(g.HLine), ink)
+	}
+	if a, ok := l.axis(m); ok {
+		mark(line, a, o.Events, o.Styles)
+	}
+	for x := range l.w {
 		if c, ok := l.column(x); ok && c == picked {
 			line.put(x, 0, first(g.Cursor), accent)
 		}
@@ -274,10 +280,20 @@ func (l heatLayout) times(m Matrix) string {
 	if n < 2 {
 		return cells.FitRight(m.Columns[n-1].At.UTC().Format("15:04:05"), l.w)
 	}
-	end := m.Columns[n-1].At.UnixMilli()
-	col := (end - m.Columns[n-2].At.UnixMilli()) / int64(l.wide)
-	if col <= 0 {
+	a, ok := l.axis(m)
+	if !ok {
 		return cells.Fit("", l.w)
 	}
-	return axis{from: end - col*int64(l.w), col: col, n: l.w}.timeLabels()
+	return a.timeLabels()
+}
+
+// axis is the time below the columns, where their step is known.
+func (l heatLayout) axis(m Matrix) (axis, bool) {
+	n := len(m.Columns)
+	if n < 2 {
+		return axis{}, false
+	}
+	end := m.Columns[n-1].At.UnixMilli()
+	col := (end - m.Columns[n-2].At.UnixMilli()) / int64(l.wide)
+	return axis{from: end - col*int64(l.w), col: col, n: l.w}, col > 0
 }

@@ -31,6 +31,7 @@ type Limit struct {
 type Event struct {
 	At    time.Time
 	Style lipgloss.Style
+	Sign  string // on the axis; empty is the glyph set's warning
 }
 
 // LineOpts says where and how a line chart is drawn.
@@ -325,11 +326,7 @@ func (p plot) timeLine(o LineOpts) string {
 	for x := range p.w {
 		line.put(x, 0, first(p.g.HLine), ink)
 	}
-	for _, e := range o.Events {
-		if x, ok := p.axis.column(e.At.UnixMilli()); ok {
-			line.put(x, 0, first(p.g.Warn), line.ink(e.Style))
-		}
-	}
+	mark(line, p.axis, o.Events, o.Styles)
 	if x, ok := p.axis.column(o.Cursor.UnixMilli()); ok && !o.Cursor.IsZero() {
 		line.put(x, 0, first(p.g.Cursor), line.ink(o.Styles.Accent))
 	}

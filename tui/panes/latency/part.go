@@ -95,6 +95,28 @@ func (p part) courseNeed(s shape) sources.Need {
 
 func (p part) figure() *sources.Figure { return p.frame.Snap.Figure(p.need(sources.FormBuckets)) }
 
+// before is the histogram of the baseline, nil when nothing is compared.
+func (p part) before() *sources.Figure {
+	if b := p.frame.Baseline(); b != nil && p.key != "" {
+		return b.Figure(p.need(sources.FormBuckets))
+	}
+	return nil
+}
+
+// against says with what the distribution is compared.
+func (p part) against() string {
+	f := p.before()
+	if f == nil {
+		return ""
+	}
+	st := p.frame.Styles
+	at := text.Clock(p.frame.Baseline().At)
+	if !f.HasValue() {
+		return st.Dim.Render(" · the baseline of " + at + " has none")
+	}
+	return " " + st.Accent.Render(st.G.Or().VLine) + st.Dim.Render(" baseline of "+at)
+}
+
 func (p part) course() course {
 	if p.key == "" || p.frame.Snap == nil {
 		return course{figure: &sources.Figure{}}
@@ -126,7 +148,7 @@ func (p part) view() string {
 	}
 	rule := ""
 	if s.rule {
-		rule = cells.Rule("distribution "+p.over(), w, p.frame.Styles)
+		rule = cells.Rule("distribution "+p.over()+p.against(), w, p.frame.Styles)
 	}
 	if s.distW > 0 {
 		side = cells.Join("  ", p.distribution(s.distW, s.sideH), side)
@@ -219,6 +241,7 @@ func (p part) heat(c course, s shape) string {
 	o := chart.HeatOpts{
 		W: s.heatW, H: s.heatH, Columns: c.n, Limit: p.limit(p.frame.SLA).Seconds(),
 		Format: func(v float64) string { return p.edge(v) }, Empty: empty, Styles: p.frame.Styles,
+		Events: chart.Events(p.frame.Events, p.frame.Styles),
 	}
 	if _, ok := c.index(p.cursor); ok && !p.cursor.IsZero() {
 		o.Cursor = p.cursor
@@ -285,8 +308,10 @@ func (p part) distribution(w, h int) string {
 	if !ok {
 		empty = f.Status.String()
 	}
+	before, _ := p.before().Buckets()
 	bars := chart.Distribution(b, chart.DistOpts{
-		Rows: h, Format: text.Duration, Limit: p.limit(p.frame.SLA).Seconds(), Name: "SLA",
+		Before: before,
+		Rows:   h, Format: text.Duration, Limit: p.limit(p.frame.SLA).Seconds(), Name: "SLA",
 		Range: func(lo, hi float64) string {
 			return text.Bounds(sources.Bounds{Lo: lo, Hi: hi, First: lo <= 0}, p.unit())
 		},

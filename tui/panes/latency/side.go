@@ -10,6 +10,7 @@ import (
 // row is one line of the quantiles.
 type row struct {
 	label, value string
+	was          string // in the baseline
 	// drop says which rows go first in a low area: the highest number.
 	drop int
 }
@@ -19,36 +20,46 @@ type row struct {
 func (p part) rows() []row {
 	st := p.frame.Styles
 	f := p.figure()
-	out := []row{
-		{"p50", figure.Quantile(f, 0.50, st), 4},
-		{"p90", figure.Quantile(f, 0.90, st), 6},
-		{"p95", figure.Quantile(f, 0.95, st), 0},
-		{"p99", figure.Quantile(f, 0.99, st), 3},
-		{"mean", figure.Value(p.frame.Snap.Figure(p.need(sources.FormMean)), p.frame.Now(), st), 2},
+	before := p.before()
+	quantile := func(label string, q float64, drop int) row {
+		r := row{label: label, value: figure.Quantile(f, q, st), drop: drop}
+		if before != nil {
+			r.was = figure.Quantile(before, q, st)
+		}
+		return r
 	}
+	mean := row{label: "mean", value: figure.Value(p.frame.Snap.Figure(p.need(sources.FormMean)), p.frame.Now(), st), drop: 2}
+	if b := p.frame.Baseline(); b != nil {
+		mean.was = figure.Value(b.Figure(p.need(sources.FormMean)), b.At, st)
+	}
+	out := []row{quantile("p50", 0.50, 4), quantile("p90", 0.90, 6), quantile("p95", 0.95, 0), quantile("p99", 0.99, 3), mean}
 	if limit := p.limit(p.frame.SLA); limit > 0 {
 		v := figure.Within(f, limit, st)
 		if _, ok := f.Buckets(); ok {
 			v += st.Dim.Render(" ≤ " + text.Duration(limit.Seconds()))
 		}
-		out = append(out, row{"in SLA", v, 1})
+		r := row{label: "in SLA", value: v, drop: 1}
+		if before != nil {
+			r.was = figure.Within(before, limit, st)
+		}
+		out = append(out, r)
 	}
 	b, ok := f.Buckets()
 	if !ok {
-		return append(out, row{"n", figure.None(f.Status, st), 5})
+		return append(out, row{label: "n", value: figure.None(f.Status, st), drop: 5})
 	}
 	number := st.Value
 	if f.Status != sources.StatusOK {
 		number = st.Stale
 	}
 	if last := len(b.Edges) - 2; last >= 0 && b.N > 0 {
-		out = append(out, row{"> " + p.edge(b.Edges[last]), number.Render(text.Percent(b.Overflow())), 7})
+		out = append(out, row{label: "> " + p.edge(b.Edges[last]), value: number.Render(text.Percent(b.Overflow())), drop: 7})
 	}
 	window := f.Window
 	if window <= 0 {
 		window = p.frame.Window
 	}
-	return append(out, row{"n", number.Render(text.Count(b.N)) + st.Dim.Render(" in "+text.Age(window)), 5})
+	return append(out, row{label: "n", value: number.Render(text.Count(b.N)) + st.Dim.Render(" in "+text.Age(window)), drop: 5})
 }
 
 // side draws the rows in exactly w×h cells.
@@ -64,12 +75,16 @@ func (p part) side(w, h int) string {
 		rows = append(rows[:worst], rows[worst+1:]...)
 	}
 	label := 0
+	value := 0
 	for _, r := range rows {
-		label = max(label, cells.Width(r.label))
+		label, value = max(label, cells.Width(r.label)), max(value, cells.Width(r.value))
 	}
 	lines := make([]string, len(rows))
 	for i, r := range rows {
 		lines[i] = cells.Fit(p.frame.Styles.Label.Render(r.label), label) + " " + r.value
+		if r.was != "" && w >= label+value+7 {
+			lines[i] = cells.Fit(lines[i], label+1+value) + p.frame.Styles.Dim.Render(" was ") + r.was
+		}
 	}
 	return cells.Block(lines, w, h)
 }

@@ -86,10 +86,14 @@ func (g grid) tail(w int) int {
 // sparkRows is the height of the facts with sparklines.
 func (b board) sparkRows(w int) int {
 	g := b.grid(w)
+	rows := g.rows() + 1
 	if g.tail(w) >= outcomesWidth {
-		return g.rows()
+		rows--
 	}
-	return g.rows() + 1
+	if len(b.frame.Events) > 0 {
+		rows++
+	}
+	return rows
 }
 
 // chartCells are the facts and, as the last one, the outcomes.
@@ -220,7 +224,32 @@ func (p *Pane) drawSparks(b board) string {
 		}
 		lines = append(lines, p.outcomeLine(b, b.a.w))
 	}
+	if len(b.frame.Events) > 0 {
+		lines = append(lines, b.eventLine(g))
+	}
 	return cells.Block(lines, b.a.w, b.a.h)
+}
+
+// eventLine marks what happened below the first column of sparklines, and
+// says the newest of it.
+func (b board) eventLine(g grid) string {
+	st := b.frame.Styles
+	newest := b.frame.Events[0]
+	marks := ""
+	if n := b.columns(); n > 0 {
+		span, step := b.frame.Columns(n)
+		ms := max(step.Milliseconds(), 1)
+		to := time.UnixMilli(b.frame.Now().UnixMilli() / ms * ms).UTC()
+		marks = chart.EventRow(chart.Events(b.frame.Events, st), chart.LineOpts{W: n, From: to.Add(-span), To: to, Styles: st}, st.G.Or().Dotted)
+	}
+	words := st.Dim
+	if newest.Kind.Bad() {
+		words = st.Theme.Warn
+	}
+	count := cells.Fit(st.Value.Render(text.Count(float64(len(b.frame.Events)))), g.value[0])
+	return cells.Line(b.a.w, cells.L(cells.Fit(st.Label.Render("events"), g.labels[0])+" "+count+" "+cells.Fit(marks, g.spark), 0),
+		cells.L(words.Render(text.Clock(newest.At)+" "+text.Clean(newest.Subject, 24)+" "+string(newest.Kind)), 1),
+		cells.L(st.Dim.Render(text.Clean(newest.Detail, 80)), 2))
 }
 
 // spark draws the course in w cells. An old number's age takes the place of
@@ -281,7 +310,7 @@ func (p *Pane) chart(b board, c fact, w, h int) string {
 	o := c.over(b.frame, b.columns())
 	lo := chart.LineOpts{
 		W: w, H: h - 1, From: o.from, To: o.to, Step: o.step, Zero: true, Styles: st,
-		Empty: o.status.String(), Format: c.axis,
+		Empty: o.status.String(), Format: c.axis, Events: chart.Events(b.frame.Events, st),
 	}
 	switch {
 	case o.status == sources.StatusOK:
