@@ -1,7 +1,9 @@
 package triage
 
 import (
+	"cmp"
 	"math"
+	"slices"
 
 	"dynascope/sources"
 )
@@ -55,6 +57,10 @@ const leastLateness = 50e-6
 // the worst first.
 func Interferences(now, course, inflight *sources.Figure) []Interference {
 	quiet := quietTimes(inflight)
+	courses := make(map[string][]sources.Point, len(course.Series))
+	for _, s := range course.Series {
+		courses[s.Labels["instance"]] = s.Points
+	}
 	var out []Interference
 	for _, s := range now.Series {
 		p, ok := s.Last()
@@ -62,8 +68,7 @@ func Interferences(now, course, inflight *sources.Figure) []Interference {
 			continue
 		}
 		in := Interference{Instance: s.Labels["instance"], Mean: p.V, Baseline: math.NaN(), Factor: math.NaN(), Least: math.NaN()}
-		line, _ := course.Group(sources.Labels{"instance": in.Instance})
-		for _, p := range line.Points {
+		for _, p := range courses[in.Instance] {
 			if math.IsNaN(p.V) || p.V < 0 {
 				continue
 			}
@@ -77,14 +82,9 @@ func Interferences(now, course, inflight *sources.Figure) []Interference {
 		if !math.IsNaN(in.Baseline) {
 			in.Factor = in.Mean / max(in.Baseline, leastLateness)
 		}
-		at := len(out)
-		for at > 0 && out[at-1].Mean < in.Mean {
-			at--
-		}
-		out = append(out, Interference{})
-		copy(out[at+1:], out[at:])
-		out[at] = in
+		out = append(out, in)
 	}
+	slices.SortStableFunc(out, func(a, b Interference) int { return cmp.Compare(b.Mean, a.Mean) })
 	return out
 }
 
@@ -108,5 +108,13 @@ func quietTimes(inflight *sources.Figure) func(int64) bool {
 	}
 	// A gauge says what was in flight at a column's end; both of its ends
 	// must be quiet.
-	return func(t int64) bool { return low(t) && low(t-step) }
+	memo := map[int64]bool{}
+	return func(t int64) bool {
+		out, known := memo[t]
+		if !known {
+			out = low(t) && low(t-step)
+			memo[t] = out
+		}
+		return out
+	}
 }

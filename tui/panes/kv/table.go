@@ -148,7 +148,12 @@ func (p *Pane) dead(l *listing, c column) bool {
 	if c.id == p.order.column || c.id == "used" || c.id == "hit" || len(l.all) == 0 {
 		return false
 	}
-	return !slices.ContainsFunc(l.all, func(r row) bool { s := c.cell(&r).Status; return s != sources.StatusAbsent })
+	for i := range l.all {
+		if c.cell(&l.all[i]).Status != sources.StatusAbsent {
+			return false
+		}
+	}
+	return true
 }
 
 // view is which rows are drawn in h lines.

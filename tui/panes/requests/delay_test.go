@@ -69,7 +69,7 @@ func TestInjectedDelayIsMet(t *testing.T) {
 	if !ok || math.Abs(shown-injected) > 0.1*injected {
 		t.Errorf("the mean delay is %v, injected were %v", shown, injected)
 	}
-	all := frontends(f)
+	all := p.frontends(f)
 	if len(all) != 1 || math.Abs(all[0].Mean-injected) > 0.1*injected {
 		t.Fatalf("frontends: %+v", all)
 	}

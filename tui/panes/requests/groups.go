@@ -21,8 +21,8 @@ func buckets(key string) sources.Need  { return sources.Need{Key: key, Form: sou
 var needDone = rate("requests.done")
 
 // groups are the facts in reading order.
-func groups(f pane.Frame) []facts.Group {
-	return []facts.Group{flow(), lengths(f), queues(), losses(), migrations(), loop()}
+func (p *Pane) groups(f pane.Frame) []facts.Group {
+	return []facts.Group{flow(), lengths(f), queues(), losses(), migrations(), p.loop()}
 }
 
 func flow() facts.Group {

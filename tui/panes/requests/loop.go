@@ -28,18 +28,23 @@ var (
 	needActiveEver = sources.Need{Key: "frontend.active", Form: sources.FormNow}.Over(baselineSpan, baselineStep)
 )
 
-// frontends are the interference factors, the worst frontend first.
-func frontends(f pane.Frame) []triage.Interference {
-	return triage.Interferences(f.Snap.Figure(needDelay), f.Snap.Figure(needDelayEver), f.Snap.Figure(needActiveEver))
+// frontends are the interference factors, the worst frontend first, worked out
+// once for a snapshot.
+func (p *Pane) frontends(f pane.Frame) []triage.Interference {
+	if p.memo.snap != f.Snap || f.Snap == nil {
+		p.memo.snap = f.Snap
+		p.memo.frontends = triage.Interferences(f.Snap.Figure(needDelay), f.Snap.Figure(needDelayEver), f.Snap.Figure(needActiveEver))
+	}
+	return p.memo.frontends
 }
 
 // loop is the frontend's event loop: the worst frontend's where there are
 // several.
-func loop() facts.Group {
+func (p *Pane) loop() facts.Group {
 	more := []sources.Need{needDelay, needDelayEver, needActiveEver}
 	worst := func(draw func(pane.Frame, triage.Interference) string) func(pane.Frame) string {
 		return func(f pane.Frame) string {
-			all := frontends(f)
+			all := p.frontends(f)
 			if len(all) == 0 {
 				return figure.None(f.Snap.Figure(needDelay).Status, f.Styles)
 			}
@@ -51,7 +56,7 @@ func loop() facts.Group {
 		{Label: "delay p99", Need: buckets("frontend.event_loop_delay"), As: facts.Quantile, Q: 0.99, Priority: 1},
 		{Label: "interference", More: more, Draw: worst(interference)},
 		{Label: "idle baseline", More: more, Priority: 1, Draw: worst(baseline)},
-		{Label: "worst frontend", More: more, Priority: 2, Draw: worst(worstFrontend), Hide: func(f pane.Frame) bool { return len(frontends(f)) < 2 }},
+		{Label: "worst frontend", More: more, Priority: 2, Draw: worst(worstFrontend), Hide: func(f pane.Frame) bool { return len(p.frontends(f)) < 2 }},
 		{Label: "stalls over 5 ms", Need: rate("frontend.event_loop_stalls"), As: facts.PerSecond, Priority: 1},
 		{Label: "runtime busy", Need: now("tokio.busy"), Priority: 2},
 		{Label: "poll time mean", Need: now("tokio.poll_time"), Priority: facts.Rare},

@@ -7,6 +7,7 @@
 package requests
 
 import (
+	"dynascope/profiling/triage"
 	"dynascope/sources"
 	"dynascope/sources/text"
 	"dynascope/tui/cells"
@@ -34,6 +35,11 @@ type Pane struct {
 	cursor   string // of the outcomes, by name
 	at       int
 	inverted bool
+
+	memo struct {
+		snap      *sources.Snapshot
+		frontends []triage.Interference
+	}
 }
 
 // New returns the pane with its facts focused.
@@ -74,7 +80,7 @@ func (p *Pane) layout(f pane.Frame) layout {
 		}
 		return l
 	}
-	want := p.board.Height(f.Size(f.W, 0), groups(f))
+	want := p.board.Height(f.Size(f.W, 0), p.groups(f))
 	rest := f.H
 	l.middle = leastMiddle
 	if rest < 14 {
@@ -124,7 +130,7 @@ func (p *Pane) Needs(f pane.Frame) []sources.Need {
 		}
 	}
 	if l.facts > 0 {
-		out = append(out, p.board.Needs(f.Size(f.W, l.facts), groups(f))...)
+		out = append(out, p.board.Needs(f.Size(f.W, l.facts), p.groups(f))...)
 	}
 	return facts.Distinct(out)
 }
@@ -139,7 +145,7 @@ func (p *Pane) Explain(f pane.Frame) []sources.Need {
 	case p.focus == partLengths && l.middle > 0 && l.lengths:
 		out = lengthNeeds(f)
 	case l.facts > 0:
-		out = p.board.Explain(f.Size(f.W, l.facts), groups(f))
+		out = p.board.Explain(f.Size(f.W, l.facts), p.groups(f))
 	}
 	return facts.Distinct(append(out, p.Needs(f)...))
 }
@@ -163,7 +169,7 @@ func (p *Pane) View(f pane.Frame) string {
 		out = append(out, p.middle(f, l))
 	}
 	if l.facts > 0 {
-		out = append(out, p.board.View(f.Size(f.W, l.facts), groups(f), p.focus == partFacts))
+		out = append(out, p.board.View(f.Size(f.W, l.facts), p.groups(f), p.focus == partFacts))
 	}
 	return cells.Block(cells.Lines(cells.Stack(out...)), f.W, f.H)
 }
@@ -199,7 +205,7 @@ func (p *Pane) Press(a pane.Action, f pane.Frame) bool {
 		if a == pane.Back {
 			return p.board.Clear()
 		}
-		return p.board.Press(a, f.Size(f.W, p.layout(f).facts), groups(f))
+		return p.board.Press(a, f.Size(f.W, p.layout(f).facts), p.groups(f))
 	}
 	return false
 }
