@@ -1,9 +1,11 @@
 package routing
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"dynascope/profiling/triage"
 	"dynascope/sources"
@@ -20,11 +22,37 @@ type believed struct {
 	id, name string
 }
 
-// beliefs are the rows, drifted ones first, then the largest difference.
-func beliefs(f pane.Frame) (list []believed, strangers []string) {
+// orders are what the table can be sorted by, the usual one first.
+var orders = [...]struct {
+	name string
+	by   func(believed) float64
+}{
+	// Rows below the mark keep the snapshot's order, so that they stand still.
+	{"drifted first", func(b believed) float64 {
+		if b.Drifted {
+			return math.Abs(b.Drift)
+		}
+		return 0
+	}},
+	{"most believed blocks first", func(b believed) float64 { return worth(b.Blocks) }},
+	{"most blocks in the engine first", func(b believed) float64 { return worth(b.EngineBlocks) }},
+	{"most prefill tokens first", func(b believed) float64 { return worth(b.Prefill) }},
+	{"longest engine queue first", func(b believed) float64 { return worth(b.EngineWaiting) }},
+}
+
+// worth is a number to sort by; without one a row goes last.
+func worth(c triage.Cell) float64 {
+	if !c.Has() {
+		return -1
+	}
+	return c.V
+}
+
+// beliefs are the rows that the filter lets through, in the order picked.
+func (p *Pane) beliefs(f pane.Frame) (list []believed, strangers []string) {
 	rows, strangers := triage.Beliefs(f.Snap)
-	out := make([]believed, len(rows))
-	for i, b := range rows {
+	out := make([]believed, 0, len(rows))
+	for _, b := range rows {
 		name := text.Clean(b.Short, 24)
 		if name == "" {
 			name = text.Clean(b.Instance, 24)
@@ -32,30 +60,13 @@ func beliefs(f pane.Frame) (list []believed, strangers []string) {
 		if len(b.Ranks) > 1 {
 			name += "/dp" + text.Clean(b.Rank, 8)
 		}
-		out[i] = believed{b, fmt.Sprintf("%q %q %q", b.ID, b.Instance, b.Rank), name}
+		hay := strings.ToLower(strings.Join([]string{name, b.ID, b.Decimal, b.Instance, "role:" + b.Role, "engine:" + b.Engine}, "\n"))
+		if strings.Contains(hay, p.filter) {
+			out = append(out, believed{b, fmt.Sprintf("%q %q %q", b.ID, b.Instance, b.Rank), name})
+		}
 	}
-	weight := func(b believed) float64 {
-		switch {
-		case math.IsNaN(b.Drift):
-			return -1
-		case b.Drifted:
-			return math.Abs(b.Drift) + 1e18
-		}
-		return math.Abs(b.Drift)
-	}
-	// Rows below the mark keep the snapshot's order, so that they stand still.
-	slices.SortStableFunc(out, func(a, b believed) int {
-		if !a.Drifted && !b.Drifted {
-			return 0
-		}
-		switch x, y := weight(a), weight(b); {
-		case x > y:
-			return -1
-		case x < y:
-			return 1
-		}
-		return 0
-	})
+	by := orders[p.order].by
+	slices.SortStableFunc(out, func(a, b believed) int { return cmp.Compare(by(b), by(a)) })
 	return out, strangers
 }
 
@@ -69,6 +80,9 @@ func (p *Pane) drawBelief(f pane.Frame, a area) string {
 		return cells.Message(st.Dim.Render("beliefs "+why(f, needs[0])), a.w, a.h)
 	}
 	t := cells.Table{Styles: st, Gap: 1, Selected: cells.None, Empty: "no workers are known"}
+	if p.filter != "" {
+		t.Empty = "no worker matches " + p.filter + ". hint: esc clears the filter"
+	}
 	if a.w >= 90 {
 		t.Gap = 2
 	}
@@ -129,7 +143,7 @@ func (p *Pane) drawBelief(f pane.Frame, a area) string {
 	}
 	var foot []string
 	if more {
-		foot = append(foot, cells.FitRight(st.Faint.Render(fmt.Sprintf("%d–%d of %d, drifted first", first+1, min(first+room, len(rows)), len(rows))), a.w))
+		foot = append(foot, cells.FitRight(st.Faint.Render(fmt.Sprintf("%d–%d of %d", first+1, min(first+room, len(rows)), len(rows))), a.w))
 	}
 	if lines > 0 {
 		s := fmt.Sprintf("the router also has numbers for %d ids that are no known worker: %s", len(strangers), text.Clean(strangers[0], 24))

@@ -19,6 +19,11 @@ func (p *Pane) Press(a pane.Action, f pane.Frame) bool {
 		p.focus = (p.focus + parts - 1) % parts
 		return true
 	}
+	if a == pane.Sort {
+		p.order = (p.order + 1) % len(orders)
+		p.focus = partBelief
+		return true
+	}
 	at := p.focus
 	if at == partShares {
 		at = partStages // its legend is their table

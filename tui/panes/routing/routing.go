@@ -13,6 +13,7 @@ import (
 
 	"dynascope/profiling/triage"
 	"dynascope/sources"
+	"dynascope/sources/text"
 	"dynascope/tui/cells"
 	"dynascope/tui/pane"
 )
@@ -38,6 +39,8 @@ var titles = [parts]string{"stages", "shares of the stages' time", "prefix reuse
 type Pane struct {
 	focus  part
 	cursor [parts]string
+	filter string // of the workers
+	order  int    // of the workers, a place in orders
 
 	memo listing // what was worked out for the last snapshot
 }
@@ -47,6 +50,8 @@ type listing struct {
 	snap   *sources.Snapshot
 	course triage.Course
 	brief  bool
+	filter string
+	order  int
 	dress  dress
 
 	lines  [parts][]line // nil until drawn
@@ -67,10 +72,10 @@ func (p *Pane) listing(f pane.Frame) *listing {
 	l := &p.memo
 	d := dress{f.Styles.Name, f.Styles.NoColor, f.Styles.G.ASCII}
 	brief := f.H < titledRows
-	if l.snap == f.Snap && l.course == course(f) && l.dress == d && l.brief == brief {
+	if l.snap == f.Snap && l.course == course(f) && l.dress == d && l.brief == brief && l.filter == p.filter && l.order == p.order {
 		return l
 	}
-	*l = listing{snap: f.Snap, course: course(f), dress: d, brief: brief}
+	*l = listing{snap: f.Snap, course: course(f), dress: d, brief: brief, filter: p.filter, order: p.order}
 	plain := triage.RouterModeOf(f.Snap) == triage.ModePlain
 	for _, st := range triage.RoutingStages(f.Snap, l.course) {
 		switch quiet := st.Status == sources.StatusIdle || st.Part == triage.Again; {
@@ -85,7 +90,7 @@ func (p *Pane) listing(f pane.Frame) *listing {
 	if len(l.stages) == 0 {
 		l.stages, l.quiet = l.quiet, nil
 	}
-	l.belief, l.lost = beliefs(f)
+	l.belief, l.lost = p.beliefs(f)
 	return l
 }
 
@@ -238,6 +243,16 @@ func (p *Pane) draw(i part, f pane.Frame, a area, titled bool) string {
 	return cells.Stack(title, body)
 }
 
+// SetFilter takes text that a worker's name, ids, address, role or engine must
+// contain; the belief table shows only those.
+func (p *Pane) SetFilter(s string) error {
+	p.filter = strings.ToLower(strings.TrimSpace(text.Clean(s, 80)))
+	return nil
+}
+
+// Filter is the filter in force.
+func (p *Pane) Filter() string { return p.filter }
+
 // note is what stands behind a part's title.
 func (p *Pane) note(i part, f pane.Frame) string {
 	switch i {
@@ -250,7 +265,11 @@ func (p *Pane) note(i part, f pane.Frame) string {
 	case partShares:
 		return "  " + span(course(f).Span) + ", without enclosing ones"
 	case partBelief:
-		return "  blk blocks, tok tokens"
+		note := "  " + orders[p.order].name
+		if p.filter != "" {
+			note += ", filter " + cells.Strip(p.filter)
+		}
+		return note
 	}
 	if allModels(i, f) {
 		return "  all models"

@@ -216,3 +216,25 @@ func TestExplain(t *testing.T) {
 		}
 	}
 }
+
+// The belief table is filtered and sorted; the cursor stays on its worker.
+func TestFilterAndSort(t *testing.T) {
+	p, f := New(), panetest.Frame(140, 60)
+	f = changed(p, f, story)
+	if err := p.SetFilter("ROLE:prefill"); err != nil {
+		t.Fatal(err)
+	}
+	rows := p.listing(f).belief
+	if len(rows) == 0 || slices.ContainsFunc(rows, func(b believed) bool { return b.Role != "prefill" }) {
+		t.Errorf("%d rows of role:prefill", len(rows))
+	}
+	_ = p.SetFilter("")
+	if all := p.listing(f).belief; len(all) <= len(rows) || !all[0].Drifted {
+		t.Errorf("%d rows, the drifted one first: %v", len(all), all[0].Drifted)
+	}
+	p.Press(pane.Sort, f)
+	all := p.listing(f).belief
+	if !slices.IsSortedFunc(all, func(a, b believed) int { return int(worth(b.Blocks) - worth(a.Blocks)) }) {
+		t.Error("not sorted by believed blocks")
+	}
+}
