@@ -134,7 +134,7 @@ func allGPUColumns() []column[*row] {
 				return f.Styles.Dim.Render(f.Styles.G.Or().Absent)
 			}},
 		both("pcie", "PCIe tx/rx", 5, triage.GPUPCIeSent, triage.GPUPCIeReceived, triage.GPUPCIeSent),
-		both("nvlink", "NVLink tx/rx", 5, triage.GPUNVLinkSent, triage.GPUNVLinkReceived, triage.GPUNVLink),
+		both("nvlink", "NVL tx/rx", 5, triage.GPUNVLinkSent, triage.GPUNVLinkReceived, triage.GPUNVLink),
 		ofGPU("ecc", "ECC", 4, 6, plain, triage.GPUUncorrected, text.Count),
 		ofGPU("xid", "XID", 4, 6, plain, triage.GPUXID, text.Count),
 		{id: "mig", title: "MIG", width: 4, priority: 7, needs: []sources.Need{triage.GPUSlices.Need()},
@@ -180,7 +180,7 @@ func (p *Pane) gpuColumns(f pane.Frame, l *listing) []column[*row] {
 			}
 		case "why":
 			if f.W >= wide {
-				c.width = 20
+				c.width = 18
 			}
 		case "worker":
 			if !l.held {

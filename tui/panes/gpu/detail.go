@@ -101,8 +101,13 @@ func (p *Pane) below(f pane.Frame, l *listing, r *row, d detail) string {
 		title = r.host + " " + title
 	}
 	title += detailTitle(r, f)
-	lines := right(f, l, r, d.w-d.charts()-3)
-	return cells.Stack(cells.Rule(title, d.w, f.Styles), p.halves(f, l, r, d, lines))
+	body := ""
+	if d.w >= wide {
+		body = p.halves(f, l, r, d, right(f, l, r, d.w-d.charts()-3))
+	} else {
+		body = cells.Block(p.sheetLines(f, l, r, d), d.w, d.h)
+	}
+	return cells.Stack(cells.Rule(title, d.w, f.Styles), body)
 }
 
 func detailTitle(r *row, f pane.Frame) string {
@@ -198,7 +203,7 @@ func (pic picture) draw(f pane.Frame, l *listing, r *row, n, w, h int) string {
 func (d detail) sparks(f pane.Frame, l *listing, r *row, w int) []string {
 	n := d.columns(f)
 	span, _ := f.Columns(n)
-	out := []string{cells.Rule("over "+text.Age(span), w, f.Styles)}
+	out := []string{f.Styles.Dim.Render("over " + text.Age(span))}
 	for _, pic := range d.drawn() {
 		for i, fig := range pic.figures {
 			label := pic.title

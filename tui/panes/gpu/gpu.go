@@ -125,7 +125,7 @@ func (p *Pane) parts(f pane.Frame, l *listing) parts {
 	}
 	v := parts{level: p.level(f, l), head: headLines(f.H)}
 	v.table = f.H - v.head
-	if v.level == levelHosts || f.Zoom || f.W < wide {
+	if v.level == levelHosts || f.Zoom {
 		return v
 	}
 	// The table keeps its rows and a blank line.

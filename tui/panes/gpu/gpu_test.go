@@ -24,6 +24,7 @@ func TestPictures(t *testing.T) {
 		{"node_140", node(), 140, 38, []pane.Action{pane.Down}, ""},
 		{"node_250", node(), 250, 66, nil, ""},
 		{"node_filtered_80", node(), 80, 20, []pane.Action{pane.Sort, pane.Sort}, "temp>60 !why:power"},
+		{"exporter_80", []*card{exporter(h100("dcgm-x7f", 0)), exporter(h100("dcgm-x7f", 1))}, 80, 20, nil, ""},
 		{"exporter_140", []*card{exporter(h100("dcgm-x7f", 0)), exporter(h100("dcgm-x7f", 1))}, 140, 38, nil, ""},
 		{"fleet_80", fleet(64), 80, 20, nil, ""},
 		{"fleet_140", fleet(64), 140, 38, nil, ""},
