@@ -189,7 +189,7 @@ func (f *Files) match(pattern string) ([]string, error) {
 		}
 	}
 	if len(paths) == 0 {
-		return nil, fmt.Errorf("read --targets %s: no file matches", text.Clean(pattern, 200))
+		return nil, fmt.Errorf("read --targets %s: no file matches; hint: is the pattern right?", text.Clean(pattern, 200))
 	}
 	return paths, nil
 }
@@ -269,7 +269,7 @@ func readFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, &FileError{File: path, Problem: "not a regular file"}
+		return nil, &FileError{File: path, Problem: "not a regular file", Hint: "name a file, or a pattern such as dir/*.json"}
 	}
 	return io.ReadAll(io.LimitReader(file, maxFileBytes+1))
 }

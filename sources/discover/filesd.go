@@ -68,7 +68,7 @@ func parseTargets(file string, data []byte) ([]Target, error) {
 	case len(data) > maxFileBytes:
 		return fail(0, fmt.Sprintf("larger than %d bytes", maxFileBytes), "split it")
 	case !utf8.Valid(data):
-		return fail(0, "not UTF-8", "")
+		return fail(0, "not UTF-8", "is it a target file?")
 	}
 	var groups []group
 	var err *FileError
