@@ -86,7 +86,7 @@ e2e-prometheus: $(PROMETHEUS) ## the same questions to the embedded engine and t
 .PHONY: e2e-dynamo
 e2e-dynamo: build $(PROMETHEUS) ## a real Dynamo (both releases, from PyPI) under load
 	@python3 .ci/dynamo/testbed.py install --release all
-	@DYNASCOPE_BIN=$(abspath $(BIN)) DYNASCOPE_PROMETHEUS=$(PROMETHEUS) $(GO) test -tags e2e_dynamo -count=1 -v -timeout 25m ./cmd/dynascope/e2edynamo/
+	@DYNASCOPE_BIN=$(abspath $(BIN)) PROMETHEUS_SERVER=$(PROMETHEUS) $(GO) test -tags e2e_dynamo -count=1 -v -timeout 25m ./cmd/dynascope/e2edynamo/
 
 .PHONY: bench
 bench: bench-frame ## what watching costs: beside Prometheus on 1 to 256 targets, beside btop and htop (15 minutes; BENCH_SECONDS=20 BENCH_TARGETS="1 16" shorten it)

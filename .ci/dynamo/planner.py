@@ -32,9 +32,9 @@ def tools():
     etcd = shutil.which("etcd")
     if not etcd:
         raise Problem("start the planner: no etcd on the path\nhint: apt-get install etcd-server")
-    server = os.environ.get("DYNASCOPE_PROMETHEUS", "")
+    server = os.environ.get("PROMETHEUS_SERVER", "")
     if not os.path.exists(server):
-        raise Problem("start the planner: DYNASCOPE_PROMETHEUS names no Prometheus server\nhint: make e2e-dynamo builds one and names it")
+        raise Problem("start the planner: PROMETHEUS_SERVER names no Prometheus server\nhint: make e2e-dynamo builds one and names it")
     return etcd, server
 
 

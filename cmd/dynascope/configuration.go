@@ -31,18 +31,19 @@ func (c *configuration) attach(root *cobra.Command, subs ...*cobra.Command) {
 	p.String("profile", "", "use this `PROFILE` of the configuration file")
 	p.BoolVar(&c.print, "print-config", false, "print the settings in force, each with its origin, and end")
 
+	config.Mark(p, config.FlagOnly, "config", "print-config")
 	commands := append([]*cobra.Command{root}, subs...)
-	sets := []*pflag.FlagSet{p}
 	for _, cmd := range commands {
 		fs := cmd.Flags()
 		config.Mark(fs, config.FlagOnly, "once", "json", "at", "recorded", "truth")
 		config.Mark(fs, config.Source, "target", "targets", "prometheus", "data")
+		config.Mark(fs, config.Credential, "bearer-token-file", "username", "password-file", "cert-file", "key-file", "insecure",
+			"prometheus-bearer-token-file", "prometheus-username", "prometheus-password-file", "prometheus-cert-file", "prometheus-key-file",
+			"prometheus-insecure", "prometheus-header")
 		config.Mark(fs, config.Safety, "read-only")
 		config.Mark(fs, config.Literal, "prometheus-header")
-		sets = append(sets, fs)
 	}
-	config.Mark(p, config.FlagOnly, "config", "print-config")
-	c.table = config.TableOf(sets...)
+	c.table = tableOf(root)
 
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		if !slices.Contains(commands, cmd) {
@@ -53,6 +54,9 @@ func (c *configuration) attach(root *cobra.Command, subs ...*cobra.Command) {
 			return err
 		}
 		c.Effective = eff
+		if _, err := c.keys(); err != nil {
+			return err
+		}
 		if !c.print {
 			return nil
 		}
@@ -62,6 +66,16 @@ func (c *configuration) attach(root *cobra.Command, subs ...*cobra.Command) {
 		return exitError{} // printed; status 0
 	}
 	c.complete(commands)
+}
+
+// tableOf is every setting of the program: the flags of the root and of the
+// commands that take a configuration.
+func tableOf(root *cobra.Command) config.Table {
+	sets := []*pflag.FlagSet{root.PersistentFlags(), root.Flags()}
+	for _, cmd := range root.Commands() {
+		sets = append(sets, cmd.Flags())
+	}
+	return config.TableOf(sets...)
 }
 
 func (c *configuration) options() config.Options {

@@ -12,7 +12,7 @@ import (
 // demoCommand shows the console on a deployment of its own: simulated, or as
 // recorded from a real one. Both go through the real scraper.
 func demoCommand(in, out, errOut *os.File, conf *configuration) *cobra.Command {
-	s := settings{conf: conf}
+	s := settings{conf: conf, dummy: dummy()}
 	var sim simSettings
 	var recorded bool
 	cmd := &cobra.Command{

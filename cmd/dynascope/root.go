@@ -28,6 +28,7 @@ type settings struct {
 	readOnly bool
 	mouse    bool
 	conf     *configuration
+	dummy    *pane.Command // of the demo
 
 	once bool
 	json bool
@@ -131,8 +132,14 @@ func (s *settings) flags(cmd *cobra.Command) {
 
 func (s settings) catalogue() (*catalog.Catalog, error) {
 	c := catalog.Default()
-	if s.prefix == "" {
-		return c, nil
+	if s.prefix != "" {
+		var err error
+		if c, err = c.WithFrontendPrefix(s.prefix); err != nil {
+			return nil, err
+		}
 	}
-	return c.WithFrontendPrefix(s.prefix)
+	if exprs, _ := userExprs(s.userPanes()); len(exprs) > 0 {
+		return c.WithUser(exprs...)
+	}
+	return c, nil
 }

@@ -16,7 +16,6 @@ import (
 	"dynascope/themes"
 	"dynascope/tui"
 	"dynascope/tui/pane"
-	"dynascope/tui/panes"
 	"dynascope/tui/report"
 )
 
@@ -43,16 +42,22 @@ func watch(ctx context.Context, s settings, in, out, errOut *os.File) (err error
 	if s.once || !term.IsTerminal(out.Fd()) || !term.IsTerminal(in.Fd()) {
 		return once(ctx, s, o, f, cat, out)
 	}
+	keys, err := s.conf.keys()
+	if err != nil {
+		return err
+	}
 	model, err := tui.New(ctx, tui.Options{
-		Feed: f, Catalog: cat, Panes: panes.All(), Name: s.name, Tick: o.tick, Pace: o.pace, Window: s.window,
+		Feed: f, Catalog: cat, Panes: s.panes(), Name: s.name, Tick: o.tick, Pace: o.pace, Window: s.window,
 		SLA: s.sla, Theme: s.theme, ASCII: s.ascii, NoColor: os.Getenv("NO_COLOR") != "", LowBandwidth: s.lean,
 		At: o.at, Recording: o.recorded != nil, Recorded: o.recorded,
 		Deployments: lister(o, cat), Deployment: tui.Deployment{Name: s.pick},
-		Tried: o.tried,
+		Tried: o.tried, Details: details(o, cat),
+		Keys:  keys, ReadOnly: s.readOnlyWhy(), Log: actionLog(), Mouse: s.mouse, Tmux: os.Getenv("TMUX") != "", Dummy: s.dummy,
 	})
 	if err != nil {
 		return err
 	}
+	defer model.Close()
 	program := tea.NewProgram(model, tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(out))
 	_, err = program.Run()
 	switch {
@@ -79,7 +84,7 @@ func once(ctx context.Context, s settings, o *origin, f tui.Feed, cat *catalog.C
 	if err := o.fill(ctx, s.wait); err != nil {
 		return err
 	}
-	all := panes.All()
+	all := s.panes()
 	needs := report.Needs()
 	for _, p := range all {
 		needs = append(needs, p.Needs(frame)...)

@@ -31,6 +31,7 @@ func flags() *pflag.FlagSet {
 	Mark(fs, FlagOnly, "once", "config", "nonesuch")
 	Mark(fs, Safety, "read-only")
 	Mark(fs, Source, "target", "prometheus")
+	Mark(fs, Credential, "password-file", "bearer-token-file")
 	Mark(fs, Literal, "prometheus-header")
 	return fs
 }
@@ -243,6 +244,29 @@ func TestSourcesGoTogether(t *testing.T) {
 	fs, _, err = d.apply()
 	if got, _ := fs.GetStringArray("target"); err != nil || fmt.Sprint(got) != "[http://a:1 http://b:2]" {
 		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// A file's credentials belong to the file's source.
+func TestCredentialsStayWithTheirSource(t *testing.T) {
+	d := newDesk(t, "prometheus: https://p\npassword_file: /f\nprofiles: {lab: {prometheus: https://lab}}\n", "")
+	for name, c := range map[string]struct {
+		args, env []string
+		want      string
+	}{
+		"its own":        {nil, nil, "/f"},
+		"another server": {[]string{"--prometheus", "https://other"}, nil, ""},
+		"a target":       {[]string{"--target", "http://x:1"}, nil, ""},
+		"by variable":    {nil, []string{"DYNASCOPE_PROMETHEUS=https://other"}, ""},
+		"by profile":     {[]string{"--profile", "lab"}, nil, ""},
+		"given with it":  {[]string{"--prometheus", "https://other", "--password-file", "/g"}, nil, "/g"},
+		"of the shell":   {[]string{"--prometheus", "https://other"}, []string{"DYNASCOPE_PASSWORD_FILE=/h"}, "/h"},
+	} {
+		d.env = c.env
+		fs, _, err := d.apply(c.args...)
+		if got := fs.Lookup("password-file").Value.String(); err != nil || got != c.want {
+			t.Errorf("%s: %q, want %q, %v", name, got, c.want, err)
+		}
 	}
 }
 

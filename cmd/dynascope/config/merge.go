@@ -132,7 +132,7 @@ func Apply(flags *pflag.FlagSet, o Options) (*Effective, error) {
 	if layers[byEnv], e.stray, err = o.environment(); err != nil {
 		return nil, err
 	}
-	o.setAsideOrigins(flags, layers)
+	o.setAside(flags, layers)
 	return e, e.assign(flags, o.Table, layers)
 }
 
@@ -279,19 +279,18 @@ func splitList(s string) []string {
 	return out
 }
 
-// setAsideOrigins keeps only the strongest layer's word on where numbers come
-// from: dynascope --target URL must work whatever server a profile names.
-func (o Options) setAsideOrigins(flags *pflag.FlagSet, layers map[layer]map[string]assigned) {
+// setAside keeps only the strongest layer's word on where numbers come from:
+// dynascope --target URL must work whatever server a profile names. A file's
+// credentials go with its sources, so that no other server ever sees them.
+func (o Options) setAside(flags *pflag.FlagSet, layers map[layer]map[string]assigned) {
 	named := false
 	flags.VisitAll(func(f *pflag.Flag) { named = named || f.Changed && has(f, Source) })
 	for _, l := range []layer{byEnv, byProfile, byFile} {
 		here := false
 		for key := range layers[l] {
-			if !o.Table[key].Is(Source) {
-				continue
-			}
-			here = true
-			if named {
+			s := o.Table[key]
+			here = here || s.Is(Source)
+			if named && (s.Is(Source) || s.Is(Credential) && l != byEnv) {
 				delete(layers[l], key)
 			}
 		}

@@ -32,6 +32,9 @@ const (
 	// Source settings say where numbers come from. They go together: a layer
 	// that names one of them sets aside those of the layers below.
 	Source Trait = "source"
+	// Credential settings belong to the source that a file names: they go
+	// with it when a stronger layer names another.
+	Credential Trait = "credential"
 	// Literal lists may hold secrets written out; files may not.
 	Literal Trait = "literal"
 )

@@ -139,9 +139,9 @@ func ask(bin string, args ...string) (document, error) {
 // scraped every target.
 func (d deployment) prometheus(t *testing.T) string {
 	t.Helper()
-	server := os.Getenv("DYNASCOPE_PROMETHEUS")
+	server := os.Getenv("PROMETHEUS_SERVER")
 	if server == "" {
-		t.Fatal("DYNASCOPE_PROMETHEUS is not set; hint: make e2e-dynamo")
+		t.Fatal("PROMETHEUS_SERVER is not set; hint: make e2e-dynamo")
 	}
 	targets := []string{d.Frontend}
 	for _, w := range d.Workers {
