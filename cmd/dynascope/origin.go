@@ -9,6 +9,7 @@ import (
 	"dynascope/sources/catalog"
 	"dynascope/sources/composite"
 	"dynascope/sources/embedded"
+	"dynascope/sources/engine"
 	"dynascope/sources/feed"
 	"dynascope/sources/prom"
 	"dynascope/tui/report"
@@ -29,6 +30,7 @@ type origin struct {
 	observe  func(*sources.Snapshot) // sees every snapshot
 	warning  func() string
 	tried    func() []report.TriedLine
+	info     func(instance string) *engine.ServerInfo // of plain SGLang servers
 	recorded func() (oldest, newest time.Time)
 	remote   bool
 	at       time.Time // zero is live
@@ -50,7 +52,7 @@ func openOrigin(ctx context.Context, s settings, cat *catalog.Catalog) (*origin,
 		if err != nil {
 			return nil, err
 		}
-		o := &origin{store: c.store, observe: c.observe, warning: c.Warning, tick: max(s.interval, time.Second), closers: []func() error{c.Close}}
+		o := &origin{store: c.store, observe: c.observe, warning: c.Warning, info: c.info, tick: max(s.interval, time.Second), closers: []func() error{c.Close}}
 		if c.discovers() {
 			o.tried = c.Tried
 		}

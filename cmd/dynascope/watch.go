@@ -52,7 +52,7 @@ func watch(ctx context.Context, s settings, in, out, errOut *os.File) (err error
 		At: o.at, Recording: o.recorded != nil, Recorded: o.recorded,
 		Deployments: lister(o, cat), Deployment: tui.Deployment{Name: s.pick},
 		Tried: o.tried, Details: details(o, cat),
-		Keys:  keys, ReadOnly: s.readOnlyWhy(), Log: actionLog(), Mouse: s.mouse, Tmux: os.Getenv("TMUX") != "", Dummy: s.dummy,
+		Keys: keys, ReadOnly: s.readOnlyWhy(), Log: actionLog(), Mouse: s.mouse, Tmux: os.Getenv("TMUX") != "", Dummy: s.dummy,
 	})
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import "time"
 type DetailNeed struct {
 	Instance string // host:port of its page, as the label spells it
 	Engine   string // as its figures told; may be empty
+	Model    string // that it serves; may be empty
 }
 
 // Detail is what was found out about a worker. Its texts are clean and
