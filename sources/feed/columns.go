@@ -20,6 +20,7 @@ type columnKey struct {
 // evaluated.
 type columns struct {
 	first, last int64 // milliseconds, multiples of the step
+	asked       int64 // the moment of the newest question
 	series      map[string]*sources.Series
 	used        time.Time
 }
@@ -27,7 +28,8 @@ type columns struct {
 // course returns the columns of a range need, and the moment up to which they
 // are known. Only columns newer than the memo's are asked for, and those of
 // the newest interval again: a scrape that was under way when they were asked
-// may have landed since.
+// may have landed since. Once an interval has passed they are final, and until
+// the next column there is nothing to ask.
 func (t *tick) course(ctx context.Context, expr string, n sources.Need, interval time.Duration) ([]sources.Series, time.Time, error) {
 	step := max(n.Step, time.Second).Milliseconds()
 	last := t.At.UnixMilli() / step * step
@@ -42,6 +44,9 @@ func (t *tick) course(ctx context.Context, expr string, n sources.Need, interval
 	switch {
 	case c == nil || last < c.last || first < c.first || c.last < first:
 		c = &columns{first: first, series: map[string]*sources.Series{}}
+	case last == c.last && first == c.first && c.asked >= last+interval.Milliseconds():
+		c.used = t.At
+		return c.copy(first), t.At, nil
 	default:
 		again := (interval.Milliseconds() + step - 1) / step * step
 		from = max(first, c.last-max(step, again))
@@ -65,7 +70,7 @@ func (t *tick) course(ctx context.Context, expr string, n sources.Need, interval
 			c.series[k] = &sources.Series{Labels: s.Labels, Points: s.Points}
 		}
 	}
-	c.first, c.last, c.used = first, last, t.At
+	c.first, c.last, c.asked, c.used = first, last, t.At.UnixMilli(), t.At
 	t.Feed.mu.Lock()
 	t.Feed.columns[key] = c
 	t.Feed.mu.Unlock()

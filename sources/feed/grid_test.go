@@ -61,3 +61,22 @@ func TestOneQuestionAMoment(t *testing.T) {
 		t.Errorf("asked %d times for %d moments", asked, len(moments))
 	}
 }
+
+// A course asks again for its newest column until the scrapes that belong to it
+// must have landed, and then waits for the next.
+func TestCoursesRestBetweenColumns(t *testing.T) {
+	course := sources.Need{Key: "engine.ttft", Form: sources.FormCount, Window: 7 * time.Minute}.Over(10*time.Minute, 30*time.Second)
+	store := &slowStore{} // scraped every 15 s
+	f := New(store, catalog.Default())
+	begin := time.Unix(1_700_000_010, 0) // a multiple of the step
+	for s := range 60 {
+		before := store.count("[7m]")
+		snap := f.Tick(context.Background(), Ask{Needs: []sources.Need{course}, At: begin.Add(time.Duration(s) * time.Second)})
+		if asks, want := store.count("[7m]") > before, s%30 <= 15; asks != want {
+			t.Errorf("second %d: asks: %v, want %v", s, asks, want)
+		}
+		if fig := snap.Figure(course); !fig.Live() {
+			t.Fatalf("second %d: %v %s", s, fig.Status, fig.Err)
+		}
+	}
+}
