@@ -98,10 +98,10 @@ var hostileTargets = []hostileTarget{
 	{name: "wrong path, an API", serve: answers(404, "application/json", `{"detail":"Not Found"}`), want: []string{"404", "--enable-metrics"}},
 	{name: "refused", serve: just(closed), want: []string{"connection refused", "nothing listens"}},
 	{name: "no such host", serve: just(func(*testing.T) string { return "http://nowhere.invalid:8000" }), want: []string{"host name"}},
-	{name: "no answer to SYN", serve: just(deaf), want: []string{"no answer within 1s", "firewall"}},
-	{name: "accepts and is silent", serve: speaks("", true), want: []string{"no answer within 1s"}},
-	{name: "half a header", serve: speaks("HTTP/1.1 200 OK\r\nContent-Ty", true), want: []string{"no answer within 1s"}},
-	{name: "body stalls", serve: speaks("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nv 1\n", true), want: []string{"no answer within 1s"}},
+	{name: "no answer to SYN", serve: just(deaf), want: []string{"no answer within 3s", "firewall"}},
+	{name: "accepts and is silent", serve: speaks("", true), want: []string{"no answer within 3s"}},
+	{name: "half a header", serve: speaks("HTTP/1.1 200 OK\r\nContent-Ty", true), want: []string{"no answer within 3s"}},
+	{name: "body stalls", serve: speaks("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nv 1\n", true), want: []string{"no answer within 3s"}},
 	{name: "closes at once", serve: speaks("", false), want: []string{"closed the connection"}},
 	{name: "closes within the body", serve: speaks("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nv 1\n", false), want: []string{"closed the connection"}},
 	{name: "endless header", serve: just(func(t *testing.T) string {
@@ -307,7 +307,7 @@ func TestTargets(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			url, extra := row.serve(t)
-			args := slices.Concat([]string{"--once", "--for", look.String(), "--gpus=false", "--target", neighbour(t), "--target", url}, extra)
+			args := slices.Concat([]string{"--once", "--for", look.String(), "--interval", "3s", "--timeout", "3s", "--gpus=false", "--target", neighbour(t), "--target", url}, extra)
 
 			r := dynascope(t, slices.Concat(args, []string{"--json"})...)
 			if r.code != 0 {
