@@ -72,6 +72,12 @@ func (c Compared) Ratio() (float64, bool) {
 	return c.Now.Lo / c.Before.Lo, true
 }
 
+// at returns the same standing with another value.
+func (r Ranged) at(v float64) Ranged {
+	r.Lo, r.Hi = v, v
+	return r
+}
+
 // subWindows is into how many parts a window is cut for a test.
 const subWindows = 20
 
@@ -95,7 +101,7 @@ type headline struct {
 func ofTTFT(ttft, _ time.Duration) time.Duration { return ttft }
 func ofITL(_, itl time.Duration) time.Duration   { return itl }
 
-// headlines in the order of the table.
+// headlines in the order of the table. Gauges are means over the window.
 var headlines = []headline{
 	{id: "ttft", title: "TTFT mean", key: "frontend.ttft", form: sources.FormMean},
 	{id: "ttft.p95", title: "TTFT p95", key: "frontend.ttft", form: sources.FormBuckets, as: byQuantile, q: 0.95},
@@ -176,6 +182,9 @@ func Compare(now *sources.Snapshot, ttft, itl time.Duration) []Compared {
 	return out
 }
 
+// ranksLevel is what the test by ranks must reach beside Welch's.
+const ranksLevel = 0.05
+
 // level is the probability below which a difference is called larger than
 // noise: 5 % for the whole table, shared by its rows (Bonferroni).
 func level() float64 { return 0.05 / float64(len(headlines)) }
@@ -202,7 +211,12 @@ func (h headline) compare(now, before *sources.Snapshot, w, ttft, itl time.Durat
 	}
 	switch h.as {
 	case byCourse:
-		c.courses(subSamples(now.Figure(h.course(w))), subSamples(before.Figure(h.course(w))))
+		a, b := subSamples(now.Figure(h.course(w))), subSamples(before.Figure(h.course(w)))
+		if h.form == sources.FormNow && len(a) > 0 && len(b) > 0 {
+			// One look at a gauge is no window: the means of what is tested.
+			c.Now, c.Before = c.Now.at(stat.Mean(a, 0.95).Value), c.Before.at(stat.Mean(b, 0.95).Value)
+		}
+		c.courses(a, b)
 	case byCount:
 		c.counts(a.Window, b.Window)
 	case byQuantile:
@@ -271,10 +285,13 @@ func (c *Compared) courses(now, before []float64) {
 		c.Direction = Unclear
 		return
 	}
-	// Both: one wild sub-window moves a mean, and ranks see no size.
-	p := max(w.P, u.P)
-	c.Test += probability(p)
-	c.decide(p, c.Now.Lo-c.Before.Lo)
+	c.Test += probability(w.P) + " and " + probability(u.P)
+	c.decide(w.P, c.Now.Lo-c.Before.Lo)
+	// One wild sub-window moves a mean: the ranks must agree, at a level that
+	// few sub-windows can reach.
+	if c.Direction > NoChange && !(u.P < ranksLevel) {
+		c.Direction = NoChange
+	}
 }
 
 // counts tests rare events.
