@@ -6,40 +6,69 @@ import (
 	"dynascope/sources"
 )
 
-// Sight is how many of the workers that the router may choose send it their
-// KV events.
+// Sight is how many of the workers that routers index send them their KV
+// events: over all routers, each worker and DP rank once for each of them.
+// Where there are prefill workers a router indexes those alone (so do real
+// ones of 1.4 and 1.6).
 type Sight struct {
-	Connected, Registered float64
-	Status                sources.Status // of the connections
-	// Known: both numbers are there.
+	Connected, Indexed float64
+	// Blind is how many no events come from, router by router.
+	Blind   float64
+	Listed  float64 // workers and ranks that any router lists
+	Routers int
+	Prefill bool           // only prefill workers are indexed
+	Status  sources.Status // of the connections
+	// Known: connections and lists are both there.
 	Known bool
 }
 
-// Blind is how many of them the router cannot see into.
-func (s Sight) Blind() float64 { return max(s.Registered-s.Connected, 0) }
-
 var (
-	needSources    = sources.Need{Key: "router.kv_event_sources", Form: sources.FormNow, By: "state"}
-	needRegistered = sources.Need{Key: "router.registered", Form: sources.FormNow, By: "worker_id,dp_rank"}
+	needSources    = sources.Need{Key: "router.kv_event_sources", Form: sources.FormNow, By: "instance,state"}
+	needRegistered = sources.Need{Key: "router.registered", Form: sources.FormNow, By: "instance,namespace,worker_id,dp_rank,worker_type"}
 )
 
 // SightNeeds are the figures that RouterSight reads.
 func SightNeeds() []sources.Need { return []sources.Need{needSources, needRegistered} }
 
-// RouterSight counts them. There is a source for each worker and DP rank; only
-// active ones feed the index. Several routers each have their own sources.
+// RouterSight counts them.
 func RouterSight(s *sources.Snapshot) Sight {
 	f, reg := s.Figure(needSources), s.Figure(needRegistered)
-	out := Sight{Status: f.Status}
-	if v, ok := f.Where(sources.Labels{"state": "active"}); ok {
-		out.Connected = v
-	}
+	out := Sight{Status: f.Status, Known: f.Live() && reg.Live()}
+	type pool struct{ router, namespace string }
+	all, prefill, listed := map[pool]float64{}, map[pool]float64{}, map[[2]string]bool{}
 	for _, g := range reg.Series {
-		if p, ok := g.Last(); ok && p.V > 0 {
-			out.Registered++
+		if p, ok := g.Last(); !ok || !(p.V > 0) {
+			continue
+		}
+		k := pool{g.Labels["instance"], g.Labels["namespace"]}
+		all[k]++
+		if g.Labels["worker_type"] == "prefill" {
+			prefill[k]++
+		}
+		listed[[2]string{g.Labels["worker_id"], g.Labels["dp_rank"]}] = true
+	}
+	indexed := map[string]float64{} // by router
+	out.Prefill = len(all) > 0
+	for k, n := range all {
+		if prefill[k] > 0 {
+			n = prefill[k]
+		} else {
+			out.Prefill = false
+		}
+		indexed[k.router] += n
+		out.Indexed += n
+	}
+	connected := map[string]float64{}
+	for _, g := range f.Series {
+		if p, ok := g.Last(); ok && g.Labels["state"] == "active" && p.V > 0 {
+			connected[g.Labels["instance"]] += p.V
+			out.Connected += p.V
 		}
 	}
-	out.Known = f.Live() && reg.Live()
+	for router, n := range indexed {
+		out.Blind += max(n-connected[router], 0)
+	}
+	out.Listed, out.Routers = float64(len(listed)), len(indexed)
 	return out
 }
 

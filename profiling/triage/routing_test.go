@@ -217,12 +217,34 @@ func TestBeliefs(t *testing.T) {
 }
 
 func TestSight(t *testing.T) {
-	s := answered(sources.Snapshot{}, map[sources.Need]*sources.Figure{
-		needSources:    live(group(3, "state", "active"), group(1, "state", "preconnected")),
-		needRegistered: live(group(1, "worker_id", "1", "dp_rank", "0"), group(1, "worker_id", "1", "dp_rank", "1"), group(1, "worker_id", "2", "dp_rank", "0"), group(1, "worker_id", "3", "dp_rank", "0"), group(0, "worker_id", "4", "dp_rank", "0")),
-	})
-	if got := RouterSight(s); !got.Known || got.Connected != 3 || got.Registered != 4 || got.Blind() != 1 {
-		t.Errorf("%+v", got)
+	listed := func(router, id, rank, kind string) sources.Series {
+		return group(1, "instance", router, "namespace", "dynamo", "worker_id", id, "dp_rank", rank, "worker_type", kind)
+	}
+	for name, x := range map[string]struct {
+		sources, registered []sources.Series
+		want                Sight
+	}{
+		"one of four is missing": {
+			[]sources.Series{group(3, "instance", "a", "state", "active"), group(1, "instance", "a", "state", "preconnected")},
+			[]sources.Series{listed("a", "1", "0", "decode"), listed("a", "1", "1", "decode"), listed("a", "2", "0", "decode"), listed("a", "3", "0", "decode")},
+			Sight{Connected: 3, Indexed: 4, Blind: 1, Listed: 4, Routers: 1},
+		},
+		"disaggregated: prefill alone is indexed": {
+			[]sources.Series{group(1, "instance", "a", "state", "active")},
+			[]sources.Series{listed("a", "1", "0", "prefill"), listed("a", "2", "0", "decode")},
+			Sight{Connected: 1, Indexed: 1, Listed: 2, Routers: 1, Prefill: true},
+		},
+		"two routers, one of them half blind": {
+			[]sources.Series{group(2, "instance", "a", "state", "active"), group(1, "instance", "b", "state", "active")},
+			[]sources.Series{listed("a", "1", "0", "decode"), listed("a", "2", "0", "decode"), listed("b", "1", "0", "decode"), listed("b", "2", "0", "decode")},
+			Sight{Connected: 3, Indexed: 4, Blind: 1, Listed: 2, Routers: 2},
+		},
+	} {
+		x.want.Known, x.want.Status = true, sources.StatusOK
+		got := RouterSight(answered(sources.Snapshot{}, map[sources.Need]*sources.Figure{needSources: live(x.sources...), needRegistered: live(x.registered...)}))
+		if got != x.want {
+			t.Errorf("%s: %+v, want %+v", name, got, x.want)
+		}
 	}
 }
 

@@ -29,8 +29,8 @@ func (p *Pane) head(f pane.Frame, w int) []string {
 				rest += ", " + text.Age(f.Now().Sub(n.At)) + " ago"
 			}
 		}
-		if s := triage.RouterSight(f.Snap); s.Registered > 0 {
-			rest = join(rest, text.Count(s.Registered)+" workers and ranks listed")
+		if s := triage.RouterSight(f.Snap); s.Listed > 0 {
+			rest = join(rest, text.Count(s.Listed)+" workers and ranks listed")
 		}
 	case triage.ModePlain:
 		what = "router not in KV mode"

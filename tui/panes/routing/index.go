@@ -61,11 +61,18 @@ func indexLines(f pane.Frame) []line {
 		case !s.Known:
 			l.parts = []cells.Part{cells.L(figure.None(s.Status, st), 0)}
 		default:
-			seen := st.Value.Render(text.Count(s.Connected)) + st.Dim.Render(" connected of ") + st.Value.Render(text.Count(s.Registered)) + st.Dim.Render(" workers and ranks")
-			if blind := s.Blind(); blind > 0 {
-				seen += "  " + mark(f, true) + st.Warn.Render("blind to "+text.Count(blind))
+			who := " workers and ranks"
+			if s.Prefill {
+				who = " prefill workers and ranks"
 			}
+			seen := st.Value.Render(text.Count(s.Connected)) + st.Dim.Render(" connected of ") + st.Value.Render(text.Count(s.Indexed)) + st.Dim.Render(who)
 			l.parts = []cells.Part{cells.L(seen, 0)}
+			if s.Blind > 0 {
+				l.parts = append(l.parts, cells.L(mark(f, true)+st.Warn.Render("blind to "+text.Count(s.Blind)), 0))
+			}
+			if s.Routers > 1 {
+				l.parts = append(l.parts, cells.L(st.Dim.Render(text.Count(float64(s.Routers))+" routers together"), 2))
+			}
 		}
 		l.parts = append(l.parts, counted(f, needMismatch, "wrong source", 1))
 		events := line{id: "events", label: "events", needs: []sources.Need{needEvents, needEventShare, needWarnings, needBatches}}

@@ -135,7 +135,11 @@ func story(s *sources.Snapshot, g *sources.Figure) {
 	case key == "model.block_size":
 		one(g, 16, sources.Labels{"model": "Qwen3-32B"})
 	case key == "router.kv_event_sources":
-		one(g, 8, sources.Labels{"state": "active"})
+		one(g, 7, sources.Labels{"instance": "10.0.0.1:8000", "state": "active"})
+	case key == "router.registered":
+		for i := range g.Series {
+			g.Series[i].Labels["instance"], g.Series[i].Labels["worker_type"] = "10.0.0.1:8000", "decode"
+		}
 	case key == "planner.load_decision":
 		one(g, 1, sources.Labels{"state": "scale_up"})
 	case key == "planner.throughput_decision":
