@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"dynascope/sources"
 	"dynascope/sources/catalog"
@@ -39,7 +40,7 @@ func details(o *origin, cat *catalog.Catalog) func(context.Context, pane.DetailN
 			out.Flags = append(out.Flags, row)
 		}
 		if p := flags.Process; p != nil {
-			out.Process, out.Args = fmt.Sprintf("pid %d, %s", p.PID, p.Program), p.Args
+			out.Process, out.PID, out.Args = fmt.Sprintf("pid %d, %s", p.PID, p.Program), strconv.Itoa(p.PID), p.Args
 			tail := reader.Log(ctx, *p, logLines)
 			out.Log = pane.LogTail{From: tail.From, Lines: tail.Lines, Hint: tail.Hint}
 		} else {

@@ -17,6 +17,7 @@ type Detail struct {
 	// Process names the process: "pid 4242, dynamo.sglang"; empty when it is
 	// not known.
 	Process string
+	PID     string   // of the process, empty when it is not known
 	Args    []string // its command line, secrets hidden
 	Flags   []FlagRow
 	// Unknown says what would reveal more of the flags; empty when all is

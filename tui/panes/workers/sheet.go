@@ -77,7 +77,8 @@ func (p *Pane) sheetLines(f pane.Frame, l *listing) []string {
 	}
 	if f.W < wide {
 		out := append(sheetOverTime(f, l, r, f.W), sheetNumbers(f, l, r, f.W)...)
-		return append(out, sheetIdentity(f, r, f.W)...)
+		out = append(out, sheetIdentity(f, r, f.W)...)
+		return append(out, sheetBelow(f, r, f.W)...)
 	}
 	left := f.W/2 - 2
 	right := f.W - left - 3
@@ -85,7 +86,8 @@ func (p *Pane) sheetLines(f pane.Frame, l *listing) []string {
 	a = append(a, sheetOverTime(f, l, r, left)...)
 	b := sheetNumbers(f, l, r, right)
 	h := max(len(a), len(b))
-	return cells.Lines(cells.Join("   ", cells.Block(a, left, h), cells.Block(b, right, h)))
+	top := cells.Lines(cells.Join("   ", cells.Block(a, left, h), cells.Block(b, right, h)))
+	return append(top, sheetBelow(f, r, f.W)...)
 }
 
 // pairs lays names and words below each other.

@@ -55,6 +55,7 @@ func (p *Pane) Needs(f pane.Frame) []sources.Need {
 		for _, c := range sheetCourses {
 			needs = append(needs, c.need.Over(f.Columns(n)))
 		}
+		needs = append(needs, sheetGPUNeeds()...)
 	case sparkWidth(f.W) > 0:
 		n := sparkWidth(f.W)
 		needs = append(needs, courseRunning.Over(f.Columns(n)), courseQueue.Over(f.Columns(n)))
