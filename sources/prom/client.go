@@ -249,10 +249,13 @@ func (c *client) read(ctx context.Context, h *hold, resp *http.Response) ([]byte
 			return broken(ctx.Err())
 		}
 	}
-	if err == nil {
-		var more int64
-		more, err = buf.ReadFrom(io.LimitReader(r, c.opts.BodyLimit+1-n))
-		n += more
+	// In pieces: a buffer that doubles holds three times what it reads.
+	pieces := [][]byte{buf.Bytes()}
+	for more := n; err == nil && more == smallAnswer && n <= c.opts.BodyLimit; n += more {
+		var piece bytes.Buffer
+		piece.Grow(smallAnswer + bytes.MinRead)
+		more, err = piece.ReadFrom(io.LimitReader(r, smallAnswer))
+		pieces = append(pieces, piece.Bytes())
 	}
 	switch {
 	case n > c.opts.BodyLimit:
@@ -260,7 +263,7 @@ func (c *client) read(ctx context.Context, h *hold, resp *http.Response) ([]byte
 	case err != nil:
 		return broken(err)
 	}
-	return buf.Bytes(), nil
+	return bytes.Join(pieces, nil), nil
 }
 
 // unsent words why a request got no answer.

@@ -318,7 +318,21 @@ func TestLimits(t *testing.T) {
 	if got, err := ask(quiet(t, Options{URL: big, MaxSamples: 10_000})); err != nil || len(got) != 10_000 {
 		t.Errorf("at the limit: %d %v", len(got), err)
 	}
-	s := quiet(t, Options{URL: big})
+	s := quiet(t, Options{URL: serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, strings.Repeat(" ", 3*smallAnswer)+scalarOne)
+	})})
+	for range 2 { // the token comes back
+		if got, err := ask(s); err != nil || len(got) != 1 {
+			t.Errorf("in pieces: %v %v", got, err)
+		}
+	}
+	cut := quiet(t, Options{URL: serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", fmt.Sprint(10*smallAnswer))
+		fmt.Fprint(w, strings.Repeat(" ", 3*smallAnswer+7))
+	})})
+	if _, err := ask(cut); err == nil || !strings.Contains(err.Error(), "broke off") {
+		t.Errorf("broken off late: %v", err)
+	}
 	for name, span := range map[string]sources.Span{
 		"backwards": {From: time.Unix(2, 0), To: time.Unix(1, 0), Step: time.Second},
 		"no step":   {From: time.Unix(1, 0), To: time.Unix(2, 0)},
