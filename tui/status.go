@@ -55,7 +55,7 @@ func (m *Model) header() string {
 		parts = append(parts, cells.R(s.Accent.Render(mark), 2))
 	}
 	if m.ReadOnly != "" {
-		parts = append(parts, cells.R(s.Dim.Render("READ-ONLY"), 4))
+		parts = append(parts, cells.R(s.Dim.Render("READ-ONLY"), 2))
 	}
 	parts = append(parts, cells.R(m.storeMark(), 1), cells.R(m.clockMark(), 0), cells.R(s.Dim.Render(m.windowMark())+" ", 0))
 	return cells.Line(m.w, parts...)

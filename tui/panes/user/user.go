@@ -229,6 +229,19 @@ func (p *Pane) most(f pane.Frame) int {
 	return 0
 }
 
+// Copy gives the focused widget as text: a line a series, its name and value,
+// the largest first.
+func (p *Pane) Copy(f pane.Frame) []string {
+	for _, row := range p.boxes(f) {
+		for _, b := range row {
+			if b.n == p.focus {
+				return b.copy(f)
+			}
+		}
+	}
+	return nil
+}
+
 // Click focuses what stands there.
 func (p *Pane) Click(x, y int, f pane.Frame) bool {
 	for _, row := range p.boxes(f) {

@@ -102,6 +102,17 @@ func TestManySeriesAndHostileNames(t *testing.T) {
 	}
 }
 
+func TestCopy(t *testing.T) {
+	p := New(mine())
+	f := fill(p, panetest.Frame(140, 38), 3)
+	if got := strings.Join(p.Copy(f), "|"); got != "Moves|pod-2  2 tok|pod-1  1 tok|pod-0  0 tok" {
+		t.Error(got)
+	}
+	if got := p.Copy(panetest.Frame(140, 38)); len(got) != 2 || got[1] != "pending" {
+		t.Error(got)
+	}
+}
+
 // A small screen shows the focused part; zoom shows it alone.
 func TestFocus(t *testing.T) {
 	p := New(mine())

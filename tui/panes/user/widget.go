@@ -196,6 +196,21 @@ func (b box) heat(f pane.Frame, fig *sources.Figure, w, h int) string {
 	return chart.Heat(m, chart.HeatOpts{W: w, H: h, Columns: b.columns(f), Format: b.format(), Styles: f.Styles, Empty: empty})
 }
 
+// copy is the widget's newest values as text.
+func (b box) copy(f pane.Frame) []string {
+	fig := f.Snap.Figure(b.needs(f)[0])
+	out := []string{text.Clean(b.Title, 60)}
+	if !fig.HasValue() {
+		return append(out, fig.Status.String())
+	}
+	series := largest(fig.Series)
+	names := b.names(fig.Series, series)
+	for i, s := range series {
+		out = append(out, strings.TrimSpace(names[i]+"  "+text.Value(last(s), b.Unit)))
+	}
+	return out
+}
+
 // hidden is how many rows of the widget do not fit.
 func (b box) hidden(f pane.Frame) int {
 	needs := b.needs(f)
