@@ -17,8 +17,8 @@ type SharesOpts struct {
 
 // Shares draws stacked shares over time in exactly W×H cells: the columns lie
 // side by side over the whole width, oldest first, and in each the parts stand
-// on each other, the first at the bottom. Parts are rounded to whole cells, so
-// that a small one can vanish: numbers belong beside the picture. A nil column
+// on each other, the first at the bottom. A cell shows the part that fills most
+// of it, so that a small one can vanish: numbers belong beside the picture. A nil column
 // is a gap, marked at the bottom; those before the first known one are blank.
 func Shares(columns [][]float64, o SharesOpts) string {
 	if o.W <= 0 || o.H <= 0 {
@@ -41,15 +41,8 @@ func Shares(columns [][]float64, o SharesOpts) string {
 	}
 	for x := range o.W {
 		i := x * len(columns) / o.W
-		tops := heights(columns[i], o.H)
 		for y := range o.H {
-			part := none
-			for k, top := range tops {
-				if o.H-1-y < top {
-					part = k
-					break
-				}
-			}
+			part := largest(columns[i], float64(o.H-1-y)/float64(o.H), float64(o.H-y)/float64(o.H))
 			if columns[i] == nil && i > firstKnown && y == o.H-1 {
 				part = gap
 			}
@@ -79,17 +72,28 @@ func Shares(columns [][]float64, o SharesOpts) string {
 	return cells.Block(lines, o.W, o.H)
 }
 
-// heights is up to which cell each part reaches.
-func heights(shares []float64, h int) []int {
-	out := make([]int, len(shares))
-	sum := 0.0
+// largest is the part that fills most of the piece from lo to hi of a column,
+// -1 where most of it is blank.
+func largest(shares []float64, lo, hi float64) int {
+	best, most := -1, 0.0
+	from, used := 0.0, 0.0
 	for i, v := range shares {
-		if finite(v) && v > 0 {
-			sum = math.Min(sum+v, 1)
+		if !finite(v) || v <= 0 {
+			continue
 		}
-		out[i] = int(math.Round(sum * float64(h)))
+		to := math.Min(from+v, 1)
+		if in := math.Min(to, hi) - math.Max(from, lo); in > 0 {
+			used += in
+			if in > most+1e-12 {
+				best, most = i, in
+			}
+		}
+		from = to
 	}
-	return out
+	if used < (hi-lo)/2-1e-12 {
+		return -1
+	}
+	return best
 }
 
 // ShareParts is how many parts Shares can tell apart with these styles.

@@ -26,6 +26,10 @@ func TestShares(t *testing.T) {
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
+	// A sliver between two parts takes no cell from them.
+	if got := ansi.Strip(Shares([][]float64{{0.49, 0.02, 0.49}}, SharesOpts{W: 1, H: 3, Styles: o.Styles})); strings.Contains(got, "=") {
+		t.Errorf("a sliver has a cell:\n%s", got)
+	}
 	if got := ansi.Strip(Shares([][]float64{nil, nil}, o)); !strings.Contains(got, "nothing") {
 		t.Errorf("without data: %q", got)
 	}
