@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -91,14 +92,7 @@ func (l *ActionLog) Append(e Sent) (err error) {
 
 // redactLines keeps a request's line ends, and nothing that is secret.
 func redactLines(s string) string {
-	var b bytes.Buffer
-	for i, l := range requestLines(s, 1<<20) {
-		if i > 0 {
-			b.WriteByte('\n')
-		}
-		b.WriteString(l)
-	}
-	out := []rune(b.String())
+	out := []rune(strings.Join(text.Request(s), "\n"))
 	return string(out[:min(len(out), mostLogged)])
 }
 

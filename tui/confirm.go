@@ -1,7 +1,6 @@
 package tui
 
 import (
-	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -108,8 +107,7 @@ func (m *Model) confirmLines(w int) []string {
 // broken to the width: nothing of it is left out.
 func requestLines(request string, w int) []string {
 	var out []string
-	for line := range strings.SplitSeq(text.Redact(request), "\n") {
-		clean := text.Clean(line, len(line)+1)
+	for _, clean := range text.Request(request) {
 		for cells.Width(clean) > w {
 			// By cells, not by words: blanks of a request count.
 			head := cutCells(clean, w)

@@ -177,6 +177,9 @@ func TestRequestLines(t *testing.T) {
 	if strings.ContainsAny(all, "\x1b\a") || strings.Contains(all, "hunter2") || !strings.Contains(all, "ghi") {
 		t.Errorf("%q", got)
 	}
+	if got := requestLines("{\n  \"a\":  1\n}", 40); strings.Join(got, "|") != `{|  "a":  1|}` {
+		t.Errorf("blanks are gone: %q", got)
+	}
 	for _, l := range requestLines(strings.Repeat("日本語", 20), 11) {
 		if n := len([]rune(l)); n > 5 {
 			t.Errorf("%q is too wide", l)

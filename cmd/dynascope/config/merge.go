@@ -196,7 +196,7 @@ func readFile(path string) ([]byte, error) {
 func (o Options) userFile(flags *pflag.FlagSet) (*File, error) {
 	path, named := given(flags, "config"), true
 	if path == "" {
-		path = lookup(o.Environ, EnvPrefix+"CONFIG")
+		path = lookup(o.Environ, configVariable)
 	}
 	if path == "" {
 		path, named = UserFile(o.Environ, o.Home), false
@@ -236,7 +236,7 @@ func (o Options) environment() (out map[string]assigned, stray []string, err err
 		name, value, _ := strings.Cut(kv, "=")
 		s, known := byName[name]
 		if !known || s.Is(FlagOnly) {
-			if strings.HasPrefix(name, EnvPrefix) && !o.secretVariable(name) {
+			if strings.HasPrefix(name, EnvPrefix) && name != configVariable && !o.secretVariable(name) {
 				stray = append(stray, name)
 			}
 			continue
@@ -262,6 +262,9 @@ func (o Options) environment() (out map[string]assigned, stray []string, err err
 // secretVariables hold secrets; they are read where these are used, and are no
 // settings.
 var secretVariables = []string{"PROMETHEUS_TOKEN", "PROMETHEUS_PASSWORD", "ENGINE_KEY"}
+
+// configVariable names the file instead of --config.
+const configVariable = EnvPrefix + "CONFIG"
 
 func (o Options) secretVariable(name string) bool {
 	return slices.Contains(secretVariables, strings.TrimPrefix(name, EnvPrefix))
