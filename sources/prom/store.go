@@ -51,6 +51,9 @@ type said struct {
 const (
 	warningLife = 2 * time.Minute // how long a warning of an answer is shown
 	keepInfos   = 20
+	// noteBytes of a warning are looked at: every answer may bring the same ones,
+	// of any length.
+	noteBytes = 1 << 10
 )
 
 // Open checks the options and returns at once: the server is first asked in
@@ -148,7 +151,7 @@ func (s *Store) noteInfos(infos []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, i := range infos[:min(len(infos), keepInfos)] {
-		if i = text.Safe(i, lineLength); i != "" && !slices.Contains(s.infos, i) {
+		if i = text.Safe(i[:min(len(i), noteBytes)], lineLength); i != "" && !slices.Contains(s.infos, i) {
 			s.infos = append(s.infos, i)
 		}
 	}
@@ -160,7 +163,7 @@ func (s *Store) warn(texts ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, t := range texts[:min(len(texts), keepInfos)] {
-		if t = text.Safe(t, lineLength); t != "" {
+		if t = text.Safe(t[:min(len(t), noteBytes)], lineLength); t != "" {
 			s.warnings = append(s.warnings, said{t, s.now()})
 		}
 	}

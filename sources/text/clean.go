@@ -25,7 +25,7 @@ func CleanBytes(b []byte, maxRunes int) string {
 func Safe(s string, maxRunes int) string {
 	// A body of megabytes would take seconds to redact, and what lies far behind
 	// the cut brings nothing.
-	s = s[:min(len(s), 64*max(maxRunes, 0)+4*maxSequence)]
+	s = s[:min(len(s), 16*max(maxRunes, 0)+maxSequence)]
 	s = Redact(strip(s, len(s), keepLines))
 	return Clean(Redact(Clean(s, len(s))), maxRunes)
 }
