@@ -19,6 +19,7 @@ import (
 type compare struct {
 	baseline feed.Baseline // zero until one is marked
 	on       bool
+	rows     []triage.Compared // of the newest answer
 }
 
 // asked is the baseline that goes into a question.
@@ -82,6 +83,14 @@ func (m *Model) toggleCompare() tea.Cmd {
 	return m.openComparison()
 }
 
+// compared works the comparison out, once for each answer.
+func (m *Model) compared() {
+	m.compare.rows = nil
+	if m.compare.on {
+		m.compare.rows = triage.Compare(m.snap, m.SLA.TTFT, m.SLA.ITL)
+	}
+}
+
 // openComparison shows the table.
 func (m *Model) openComparison() tea.Cmd {
 	if !m.compare.on {
@@ -110,14 +119,14 @@ func (m *Model) comparisonLines(w int) []string {
 	if m.snap == nil || m.snap.Baseline == nil {
 		return append(lines, s.Dim.Render(" asking for both windows"+s.G.Ellipsis))
 	}
-	rows := triage.Compare(m.snap, m.SLA.TTFT, m.SLA.ITL)
+	rows := m.compare.rows
 	if len(rows) == 0 {
 		return append(lines, s.Dim.Render(" neither window has a number to compare"))
 	}
 	t := cells.Table{
 		Columns: []cells.Column{
 			{Title: "", Min: 21, Max: 21}, {Title: "before", Min: 12, Max: 14, Align: cells.Right}, {Title: "now", Min: 12, Max: 14, Align: cells.Right},
-			{Title: "change", Min: 8, Max: 8, Align: cells.Right}, {Title: "", Min: 14, Max: 14}, {Title: "by which test", Min: 20, Priority: 2},
+			{Title: "change", Min: 10, Max: 10, Align: cells.Right}, {Title: "", Min: 14, Max: 14, Priority: 1}, {Title: "by which test", Min: 20, Priority: 2},
 		},
 		Selected: cells.None, Styles: s, Gap: 2,
 	}
@@ -133,7 +142,7 @@ func (m *Model) comparisonLines(w int) []string {
 			style = s.Value
 		}
 		t.Rows = append(t.Rows, []cells.Cell{
-			cells.Styled(c.Title, s.Label), cells.Text(figure.Ranged(c.Before, c.Unit, s)), cells.Text(figure.Ranged(c.Now, c.Unit, s)),
+			cells.Styled(c.Title, s.Label), cells.Text(figure.Ranged(c, c.Before, s)), cells.Text(figure.Ranged(c, c.Now, s)),
 			cells.Text(sign), cells.Styled(word, style), cells.Styled(c.Test, s.Dim),
 		})
 	}

@@ -205,6 +205,6 @@ func (m *Model) frame() pane.Frame {
 	return pane.Frame{
 		W: w, H: h, Snap: m.snap, Styles: m.styles, SLA: m.SLA, Window: m.window,
 		Source: m.source, Zoom: m.zoom, Paused: !m.at.IsZero(), LowBandwidth: m.LowBandwidth,
-		Events: m.events.all, Compare: m.compare.on, Details: m.details.known,
+		Events: m.events.all, Compare: m.compare.on, Changes: m.compare.rows, Details: m.details.known,
 	}
 }

@@ -108,6 +108,7 @@ func (m *Model) answered(msg answeredMsg) tea.Cmd {
 	if msg.snap != nil && !q.gaveUp && m.wanted(msg) {
 		m.snap, m.span, m.tried = msg.snap, msg.span, msg.tried
 		m.happened(msg.jobs)
+		m.compared()
 	}
 	q.open, q.gaveUp = false, false
 	if again {

@@ -61,7 +61,7 @@ func flagFigures(ctx context.Context, f *feed.Feed, need pane.DetailNeed, o *ori
 	for _, k := range engine.FigureKeys() {
 		if v, ok := snap.Figure(sources.Need{Key: k.Key, Form: sources.FormNow, By: "instance"}).Where(sources.Labels{"instance": need.Instance}); ok {
 			out[k.Key] = v
-		} else if v, ok := snap.Figure(sources.Need{Key: k.Key, Form: sources.FormNow, By: "model"}).Where(sources.Labels{"model": need.Model}); ok && need.Model != "" {
+		} else if v, ok := snap.Figure(sources.Need{Key: k.Key, Form: sources.FormNow, By: "model"}).Where(sources.Labels{"model": need.Model}); ok && need.Model != "" && v > 0 { // a frontend says 0 of what was not registered
 			out[k.Key] = v
 		}
 	}

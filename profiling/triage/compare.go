@@ -279,13 +279,12 @@ func (c *Compared) decide(p, diff float64) {
 func (c *Compared) courses(now, before []float64) {
 	w := stat.WelchOfCourses(now, before)
 	u := stat.MannWhitney(now, before)
-	c.Test = fmt.Sprintf("Welch's t and Mann-Whitney's U of %d and %d sub-windows: ", len(before), len(now))
 	if math.IsNaN(w.P) || min(len(now), len(before)) < 4 {
-		c.Test += "too few"
+		c.Test = fmt.Sprintf("too few sub-windows for Welch's t: %d and %d", len(before), len(now))
 		c.Direction = Unclear
 		return
 	}
-	c.Test += probability(w.P) + " and " + probability(u.P)
+	c.Test = fmt.Sprintf("%s Welch's t, %s Mann-Whitney's U, of %d and %d sub-windows", probability(w.P), probability(u.P), len(before), len(now))
 	c.decide(w.P, c.Now.Lo-c.Before.Lo)
 	// One wild sub-window moves a mean: the ranks must agree, at a level that
 	// few sub-windows can reach.
@@ -302,7 +301,7 @@ func (c *Compared) counts(now, before time.Duration) {
 		return
 	}
 	t := stat.PoissonRates(a, now.Seconds(), b, before.Seconds())
-	c.Test = "Poisson's rates, exact: " + probability(t.P)
+	c.Test = probability(t.P) + " two Poisson rates, exact"
 	c.decide(t.P, c.Now.Lo-c.Before.Lo)
 }
 
@@ -358,7 +357,7 @@ func (c *Compared) shares(now, before []float64) {
 		return
 	}
 	p := max(t.P, w.P)
-	c.Test = "two proportions at their nearest bounds, and Welch's t of the sub-windows: " + probability(p)
+	c.Test = probability(p) + " two proportions at their nearest bounds, and Welch's t of the sub-windows"
 	c.decide(p, pa-pb)
 }
 

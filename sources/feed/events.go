@@ -113,7 +113,9 @@ func (t *tick) events(ctx context.Context) func() ([]sources.Event, string) {
 		longest = max(longest, g.Interval)
 	}
 	slices.Sort(instances)
-	span := t.Events + eventLead
+	// A young store is asked for what it has, in finer columns.
+	const round = 10 * time.Minute
+	span := min(t.Events+eventLead, (t.have/round+1)*round)
 	step := max(longest, span/mostEventColumns).Truncate(time.Second)
 	if step*mostEventColumns < span || step < longest {
 		step += time.Second

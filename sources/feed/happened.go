@@ -97,7 +97,8 @@ func newReader(h *happening) *reader {
 // say notes an event, when it is within the span and not what the store began
 // with.
 func (r *reader) say(at int64, kind sources.EventKind, subject, detail, instance, worker string) {
-	if at < r.from || at <= r.known || at > r.At.UnixMilli() {
+	began := kind == sources.EventAppeared || kind == sources.EventListed || kind == sources.EventModel
+	if at < r.from || began && at <= r.known || at > r.At.UnixMilli() {
 		return
 	}
 	r.out = append(r.out, sources.Event{

@@ -3,14 +3,23 @@ package figure
 import (
 	"math"
 
+	"charm.land/lipgloss/v2"
+
 	"dynascope/profiling/triage"
 	"dynascope/sources"
 	"dynascope/sources/text"
 	"dynascope/themes"
 )
 
-// Ranged draws a compared number, or the range that it lies in.
-func Ranged(r triage.Ranged, unit string, s themes.Styles) string {
+// Ranged draws one side of a comparison: a number, or the range it lies in.
+func Ranged(c triage.Compared, r triage.Ranged, s themes.Styles) string {
+	unit := c.Unit
+	spell := func(v float64) string {
+		if c.Need.Form == sources.FormRate {
+			return text.Rate(v, unit)
+		}
+		return text.Value(v, unit)
+	}
 	switch {
 	case !r.Has:
 		return None(r.Status, s)
@@ -19,27 +28,37 @@ func Ranged(r triage.Ranged, unit string, s themes.Styles) string {
 	case r.Lo != r.Hi:
 		return s.Value.Render(text.Share(r.Lo, r.Hi))
 	case r.Status == sources.StatusStale || r.Status == sources.StatusError:
-		return s.Stale.Render(text.Value(r.Lo, unit))
+		return s.Stale.Render(spell(r.Lo))
 	}
-	return s.Value.Render(text.Value(r.Lo, unit))
+	return s.Value.Render(spell(r.Lo))
 }
 
 // Change draws the difference of a compared number in the colour of what it
 // means, with a sign beside it: nothing but dim where it is within noise.
 func Change(c triage.Compared, s themes.Styles) string {
-	g := s.G.Or()
-	style, sign := s.Dim, " "
-	switch c.Direction {
-	case triage.ForBetter:
-		style, sign = s.Theme.Good, g.Good
-	case triage.ForWorse:
-		style, sign = s.Theme.Bad, g.Warn
-	case triage.Differs:
-		style, sign = s.Value, g.Idle
-	case triage.Unclear:
-		sign = g.Unknown
-	}
+	style, sign := direction(c.Direction, s)
 	return style.Render(difference(c) + " " + sign)
+}
+
+// Sign draws what a comparison says in one cell.
+func Sign(d triage.Direction, s themes.Styles) string {
+	style, sign := direction(d, s)
+	return style.Render(sign)
+}
+
+func direction(d triage.Direction, s themes.Styles) (lipgloss.Style, string) {
+	g := s.G.Or()
+	switch d {
+	case triage.ForBetter:
+		return s.Theme.Good, g.Good
+	case triage.ForWorse:
+		return s.Theme.Bad, g.Warn
+	case triage.Differs:
+		return s.Value, g.Idle
+	case triage.Unclear:
+		return s.Dim, g.Unknown
+	}
+	return s.Dim, " "
 }
 
 // difference is the size of a change: a ratio for what can be many times more,

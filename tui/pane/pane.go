@@ -10,6 +10,7 @@ package pane
 import (
 	"time"
 
+	"dynascope/profiling/triage"
 	"dynascope/sources"
 	"dynascope/themes"
 )
@@ -130,8 +131,21 @@ type Frame struct {
 	// Compare: numbers are compared with those of Snap.Baseline, where a
 	// window is marked.
 	Compare bool
+	// Changes are the comparison's headline numbers, while comparing.
+	Changes []triage.Compared
 	// Details are the answers to a Detailer; what is missing is under way.
 	Details map[DetailNeed]Detail
+}
+
+// Change is the comparison of a headline number, by its id; ok is false while
+// nothing is compared.
+func (f Frame) Change(id string) (c triage.Compared, ok bool) {
+	for _, c := range f.Changes {
+		if c.ID == id && f.Compare {
+			return c, true
+		}
+	}
+	return triage.Compared{}, false
 }
 
 // Baseline is the snapshot to compare with, nil when nothing is compared.

@@ -3,10 +3,12 @@ package overview
 import (
 	"time"
 
+	"dynascope/profiling/triage"
 	"dynascope/sources"
 	"dynascope/sources/text"
 	"dynascope/tui/cells"
 	"dynascope/tui/chart"
+	"dynascope/tui/figure"
 	"dynascope/tui/pane"
 )
 
@@ -260,6 +262,27 @@ func (b board) spark(c fact, w int) string {
 	if age != "" {
 		age = cells.Clip(" "+age, w)
 	}
+	if change, ok := b.change(c); ok && change.Direction > triage.NoChange && w > 2 {
+		// The sign of a change takes the place of the oldest column.
+		return figure.Sign(change.Direction, st) + b.course(c, w-1, cells.Clip(age, w-1))
+	}
+	return b.course(c, w, age)
+}
+
+// change is the comparison of a fact with the baseline, while comparing.
+func (b board) change(c fact) (triage.Compared, bool) {
+	id, ok := map[string]string{
+		"tokens": "tokens", "requests": "requests", "ttft": "ttft.p95", "sla": "ttft.sla", "itl": "itl.p99", "active": "inflight", "queue": "queue",
+	}[c.id]
+	if !ok {
+		return triage.Compared{}, false
+	}
+	change, ok := b.frame.Change(id)
+	return change, ok && change.Need.Key == c.need.Key // not the router's beside the frontend's
+}
+
+func (b board) course(c fact, w int, age string) string {
+	st := b.frame.Styles
 	points := c.points(b.frame, b.columns())
 	o := chart.SparkOpts{Zero: c.as == count || c.as == rate, Style: st.Theme.Bar, Glyphs: st.G}
 	if c.as == within {
@@ -305,6 +328,9 @@ func (p *Pane) chart(b board, c fact, w, h int) string {
 	note := ""
 	if c.as == quantile || c.as == within {
 		note = st.Dim.Render("both bounds")
+	}
+	if c, ok := b.change(c); ok {
+		note = st.Dim.Render("was ") + figure.Ranged(c, c.Before, st) + " " + figure.Change(c, st)
 	}
 	title = cells.Line(w, cells.L(title, 0), cells.R(note, 1))
 	o := c.over(b.frame, b.columns())
