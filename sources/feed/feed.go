@@ -168,6 +168,7 @@ func (f *Feed) Tick(ctx context.Context, ask Ask) *sources.Snapshot {
 	}
 	workers := fleet.inside(t)
 	t.noteSilentEngines(workers)
+	events, eventsErr := happened() // ends all that counts questions
 
 	f.mu.Lock()
 	f.seq++
@@ -186,7 +187,7 @@ func (f *Feed) Tick(ctx context.Context, ask Ask) *sources.Snapshot {
 	if f.Warning != nil {
 		snap.Warning = f.Warning()
 	}
-	snap.Events, snap.EventsErr = happened()
+	snap.Events, snap.EventsErr = events, eventsErr
 	snap.Baseline = f.baseline(ctx, ask)
 	return sources.NewSnapshot(snap, t.figures)
 }
