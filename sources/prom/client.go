@@ -278,7 +278,8 @@ func (c *client) unsent(asker context.Context, err error) error {
 	case errors.As(err, &u):
 		err = u.Err // without the address, which may be long
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	var slow net.Error
+	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &slow) && slow.Timeout() {
 		return fmt.Errorf("%w within %v: %w", errUnreachable, c.opts.Timeout, context.DeadlineExceeded)
 	}
 	return fmt.Errorf("%w: %w", errUnreachable, err)
