@@ -32,7 +32,7 @@ const (
 )
 
 // turns holds the number of runs at once to what two cores bear.
-var turns = make(chan struct{}, 4)
+var turns = make(chan struct{}, 6)
 
 // result is one ended run.
 type result struct {
