@@ -4,8 +4,8 @@ import "charm.land/lipgloss/v2"
 
 // mono has no colour at all. Severity is told by its glyph and by weight.
 func mono() Theme {
-	plain := lipgloss.NewStyle()
-	bold, dim := plain.Bold(true), plain.Faint(true)
+	base := lipgloss.NewStyle()
+	plain, bold, dim := made(base), made(base.Bold(true)), made(base.Faint(true))
 	return Theme{
 		Name:      "mono",
 		Dark:      true,
@@ -19,16 +19,16 @@ func mono() Theme {
 		Unit:      dim,
 		Accent:    bold,
 		Border:    dim,
-		TabActive: bold.Reverse(true),
+		TabActive: made(base.Bold(true).Reverse(true)),
 		TabIdle:   plain,
 		Good:      plain,
 		Warn:      bold,
 		Bad:       bold,
 		Stale:     dim,
-		Select:    plain.Reverse(true),
+		Select:    made(base.Reverse(true)),
 		Bar:       plain,
 		BarTrack:  dim,
-		Series:    []lipgloss.Style{plain, bold, dim, plain, bold, dim},
-		Heat:      []lipgloss.Style{plain, plain, plain, plain},
+		Series:    []Style{plain, bold, dim, plain, bold, dim},
+		Heat:      []Style{plain, plain, plain, plain},
 	}
 }

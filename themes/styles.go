@@ -1,7 +1,5 @@
 package themes
 
-import "charm.land/lipgloss/v2"
-
 // Level is what a glyph and its colour say about a thing.
 type Level int
 
@@ -31,7 +29,7 @@ func NewStyles(t Theme, ascii bool) Styles {
 }
 
 // Of returns the style of a level.
-func (s Styles) Of(l Level) lipgloss.Style {
+func (s Styles) Of(l Level) Style {
 	switch l {
 	case Good:
 		return s.Theme.Good

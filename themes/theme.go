@@ -22,26 +22,26 @@ type Theme struct {
 	// that drawings which would lean on hue must use glyphs instead.
 	NoColor bool
 
-	Title, Text, Dim, Faint lipgloss.Style
-	Label, Value, Unit      lipgloss.Style
-	Accent, Border          lipgloss.Style // focus and frames
-	TabActive, TabIdle      lipgloss.Style
-	Good, Warn, Bad         lipgloss.Style
-	Stale                   lipgloss.Style // old or too few samples
-	Select                  lipgloss.Style // reverse video
-	Bar, BarTrack           lipgloss.Style
+	Title, Text, Dim, Faint Style
+	Label, Value, Unit      Style
+	Accent, Border          Style // focus and frames
+	TabActive, TabIdle      Style
+	Good, Warn, Bad         Style
+	Stale                   Style // old or too few samples
+	Select                  Style // reverse video
+	Bar, BarTrack           Style
 
 	// Series are the colours of lines in one chart, in order; none of them
 	// can be taken for good, warn or bad.
-	Series []lipgloss.Style
+	Series []Style
 	// Heat goes from almost the background to strong; blank is not in it.
-	Heat []lipgloss.Style
+	Heat []Style
 }
 
 // SeriesStyle returns the style of the i-th line of a chart; it wraps around.
-func (t Theme) SeriesStyle(i int) lipgloss.Style {
+func (t Theme) SeriesStyle(i int) Style {
 	if len(t.Series) == 0 || i < 0 {
-		return lipgloss.NewStyle()
+		return Style{}
 	}
 	return t.Series[i%len(t.Series)]
 }
@@ -101,10 +101,10 @@ type palette struct {
 
 func (p palette) theme() Theme {
 	fg := func(c string) lipgloss.Style { return lipgloss.NewStyle().Foreground(lipgloss.Color(c)) }
-	list := func(cs []string) []lipgloss.Style {
-		out := make([]lipgloss.Style, 0, len(cs))
+	list := func(cs []string) []Style {
+		out := make([]Style, 0, len(cs))
 		for _, c := range cs {
-			out = append(out, fg(c))
+			out = append(out, made(fg(c)))
 		}
 		return out
 	}
@@ -112,24 +112,24 @@ func (p palette) theme() Theme {
 		Name:       p.name,
 		Dark:       p.dark,
 		Background: p.background,
-		Title:      fg(p.title).Bold(true),
-		Text:       lipgloss.NewStyle(),
-		Dim:        fg(p.dim),
-		Faint:      fg(p.faint),
-		Label:      fg(p.label),
-		Value:      lipgloss.NewStyle(),
-		Unit:       fg(p.dim),
-		Accent:     fg(p.accent).Bold(true),
-		Border:     fg(p.border),
-		TabActive:  fg(p.accent).Bold(true).Reverse(true),
-		TabIdle:    fg(p.dim),
-		Good:       fg(p.good),
-		Warn:       fg(p.warn),
-		Bad:        fg(p.bad).Bold(true),
-		Stale:      fg(p.dim).Italic(true),
-		Select:     lipgloss.NewStyle().Reverse(true),
-		Bar:        fg(p.bar),
-		BarTrack:   fg(p.track),
+		Title:      made(fg(p.title).Bold(true)),
+		Text:       made(lipgloss.NewStyle()),
+		Dim:        made(fg(p.dim)),
+		Faint:      made(fg(p.faint)),
+		Label:      made(fg(p.label)),
+		Value:      made(lipgloss.NewStyle()),
+		Unit:       made(fg(p.dim)),
+		Accent:     made(fg(p.accent).Bold(true)),
+		Border:     made(fg(p.border)),
+		TabActive:  made(fg(p.accent).Bold(true).Reverse(true)),
+		TabIdle:    made(fg(p.dim)),
+		Good:       made(fg(p.good)),
+		Warn:       made(fg(p.warn)),
+		Bad:        made(fg(p.bad).Bold(true)),
+		Stale:      made(fg(p.dim).Italic(true)),
+		Select:     made(lipgloss.NewStyle().Reverse(true)),
+		Bar:        made(fg(p.bar)),
+		BarTrack:   made(fg(p.track)),
 		Series:     list(p.series),
 		Heat:       list(p.heat),
 	}

@@ -34,7 +34,7 @@ func TestEveryThemeSetsEveryRole(t *testing.T) {
 		v := reflect.ValueOf(th)
 		for i := range v.NumField() {
 			f := v.Type().Field(i)
-			st, ok := v.Field(i).Interface().(lipgloss.Style)
+			st, ok := v.Field(i).Interface().(Style)
 			if !ok {
 				continue
 			}
@@ -71,19 +71,19 @@ func TestContrast(t *testing.T) {
 		if th.Name == "high-contrast" {
 			least = 7
 		}
-		for name, st := range map[string]lipgloss.Style{
+		for name, st := range map[string]Style{
 			"title": th.Title, "dim": th.Dim, "label": th.Label, "unit": th.Unit, "accent": th.Accent,
 			"good": th.Good, "warn": th.Warn, "bad": th.Bad, "stale": th.Stale, "tab": th.TabIdle,
 		} {
-			if c := contrast(st.GetForeground(), bg); c < least {
+			if c := contrast(st.Foreground(), bg); c < least {
 				t.Errorf("%s: %s has contrast %.1f, want %.1f", th.Name, name, c, least)
 			}
 		}
-		if c := contrast(th.Faint.GetForeground(), bg); c < 3 {
+		if c := contrast(th.Faint.Foreground(), bg); c < 3 {
 			t.Errorf("%s: faint has contrast %.1f, want 3", th.Name, c)
 		}
 		for i, st := range th.Series {
-			if c := contrast(st.GetForeground(), bg); c < 3 {
+			if c := contrast(st.Foreground(), bg); c < 3 {
 				t.Errorf("%s: series %d has contrast %.1f, want 3", th.Name, i, c)
 			}
 		}
@@ -95,12 +95,12 @@ func TestSeriesAreApart(t *testing.T) {
 	for _, th := range coloured() {
 		for i, a := range th.Series {
 			for j, b := range th.Series[:i] {
-				if d := distance(a.GetForeground(), b.GetForeground()); d < 15 {
+				if d := distance(a.Foreground(), b.Foreground()); d < 15 {
 					t.Errorf("%s: series %d and %d are only %.0f apart", th.Name, j, i, d)
 				}
 			}
-			for name, v := range map[string]lipgloss.Style{"good": th.Good, "warn": th.Warn, "bad": th.Bad} {
-				if d := distance(a.GetForeground(), v.GetForeground()); d < 20 {
+			for name, v := range map[string]Style{"good": th.Good, "warn": th.Warn, "bad": th.Bad} {
+				if d := distance(a.Foreground(), v.Foreground()); d < 20 {
 					t.Errorf("%s: series %d looks like %s (%.0f apart)", th.Name, i, name, d)
 				}
 			}
@@ -113,7 +113,7 @@ func TestHeatGrowsMonotonically(t *testing.T) {
 		bg := lipgloss.Color(th.Background)
 		prev := 1.0
 		for i, st := range th.Heat {
-			c := contrast(st.GetForeground(), bg)
+			c := contrast(st.Foreground(), bg)
 			if c <= prev {
 				t.Errorf("%s: heat step %d (contrast %.2f) is not stronger than the one before (%.2f)", th.Name, i, c, prev)
 			}
@@ -190,8 +190,8 @@ func distance(a, b color.Color) float64 {
 
 // deuteranopia simulates a reader without green cones, in linear light, with
 // the matrix of Machado, Oliveira and Fernandes (2009) at full severity.
-func deuteranopia(st lipgloss.Style) color.Color {
-	l := linear(st.GetForeground())
+func deuteranopia(st Style) color.Color {
+	l := linear(st.Foreground())
 	m := [3][3]float64{
 		{0.367322, 0.860646, -0.227968},
 		{0.280085, 0.672501, 0.047413},

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"charm.land/lipgloss/v2"
-
 	"dynascope/themes"
 )
 
@@ -38,14 +36,14 @@ type Column struct {
 // hold styles of its own.
 type Cell struct {
 	Text  string
-	Style lipgloss.Style
+	Style themes.Style
 }
 
 // Text is a cell without a style of its own.
 func Text(s string) Cell { return Cell{Text: s} }
 
 // Styled is a cell in a style.
-func Styled(s string, st lipgloss.Style) Cell { return Cell{Text: s, Style: st} }
+func Styled(s string, st themes.Style) Cell { return Cell{Text: s, Style: st} }
 
 // None is no selected row.
 const None = -1

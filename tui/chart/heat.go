@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"charm.land/lipgloss/v2"
-
 	"dynascope/themes"
 	"dynascope/tui/cells"
 )
@@ -116,7 +114,7 @@ func HeatLegend(s themes.Styles) string {
 
 type heatSign struct {
 	sign  rune
-	style lipgloss.Style
+	style themes.Style
 }
 
 // heatSteps returns the shades from weak to strong. With colours there are

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"charm.land/lipgloss/v2"
 	"github.com/NimbleMarkets/ntcharts/v2/canvas"
 	"github.com/NimbleMarkets/ntcharts/v2/canvas/graph"
 	"github.com/NimbleMarkets/ntcharts/v2/canvas/runes"
@@ -24,13 +23,13 @@ const (
 // Limit is a value drawn across a chart, such as an SLA.
 type Limit struct {
 	Value float64
-	Style lipgloss.Style
+	Style themes.Style
 }
 
 // Event is a moment marked on the time axis.
 type Event struct {
 	At    time.Time
-	Style lipgloss.Style
+	Style themes.Style
 	Sign  string // on the axis; empty is the glyph set's warning
 }
 
@@ -138,7 +137,7 @@ func (o LineOpts) extent(series []sources.Series) (lo, hi float64, ok bool) {
 type yLabel struct {
 	row   int
 	text  string
-	style lipgloss.Style
+	style themes.Style
 }
 
 // yAxis returns the labels of the y axis and the range it ends up with.

@@ -1,10 +1,9 @@
 package chart
 
 import (
+	"dynascope/themes"
 	"strings"
 	"unicode/utf8"
-
-	"charm.land/lipgloss/v2"
 )
 
 // raster is a grid of single-cell signs with styles. Styles are registered
@@ -14,15 +13,15 @@ type raster struct {
 	w, h   int
 	signs  []rune // 0 is blank
 	marks  []int  // index into styles; 0 is none
-	styles []lipgloss.Style
+	styles []themes.Style
 }
 
 func newRaster(w, h int) *raster {
-	return &raster{w: w, h: h, signs: make([]rune, w*h), marks: make([]int, w*h), styles: make([]lipgloss.Style, 1)}
+	return &raster{w: w, h: h, signs: make([]rune, w*h), marks: make([]int, w*h), styles: make([]themes.Style, 1)}
 }
 
 // ink registers a style for use in put.
-func (m *raster) ink(st lipgloss.Style) int {
+func (m *raster) ink(st themes.Style) int {
 	m.styles = append(m.styles, st)
 	return len(m.styles) - 1
 }
@@ -52,7 +51,7 @@ func (m *raster) under(x, y int, r rune, ink int) {
 func (m *raster) rows() []string {
 	before, after := make([]string, len(m.styles)), make([]string, len(m.styles))
 	for i, st := range m.styles {
-		before[i], after[i], _ = strings.Cut(st.Render("x"), "x")
+		before[i], after[i] = st.Around()
 	}
 	out := make([]string, m.h)
 	var b strings.Builder

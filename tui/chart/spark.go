@@ -5,8 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"charm.land/lipgloss/v2"
-
 	"dynascope/sources"
 	"dynascope/themes"
 )
@@ -18,7 +16,7 @@ type SparkOpts struct {
 	Zero bool
 	// Lo and Hi fix the scale when Hi > Lo; values beyond are clamped.
 	Lo, Hi float64
-	Style  lipgloss.Style
+	Style  themes.Style
 	Glyphs themes.Glyphs // zero means Unicode
 }
 

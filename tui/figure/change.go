@@ -3,8 +3,6 @@ package figure
 import (
 	"math"
 
-	"charm.land/lipgloss/v2"
-
 	"dynascope/profiling/triage"
 	"dynascope/sources"
 	"dynascope/sources/text"
@@ -46,7 +44,7 @@ func Sign(d triage.Direction, s themes.Styles) string {
 	return style.Render(sign)
 }
 
-func direction(d triage.Direction, s themes.Styles) (lipgloss.Style, string) {
+func direction(d triage.Direction, s themes.Styles) (themes.Style, string) {
 	g := s.G.Or()
 	switch d {
 	case triage.ForBetter:

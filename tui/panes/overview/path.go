@@ -104,7 +104,7 @@ func stageLine(s themes.Styles, st triage.Stage, title, w int) string {
 	case st.Status != sources.StatusOK:
 		label, number = s.Stale, s.Stale
 	case st.Key == "unattributed":
-		label, number = s.Dim.Italic(true), s.Dim.Italic(true)
+		label, number = s.Dim.Italic(), s.Dim.Italic()
 	}
 	bar := w - title - meanWidth - shareWidth - 2
 	if bar < leastBar {

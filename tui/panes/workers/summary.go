@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"charm.land/lipgloss/v2"
-
 	"dynascope/profiling/triage"
 	"dynascope/sources"
 	"dynascope/themes"
@@ -70,7 +68,7 @@ func stateSign(st sources.WorkerState, s themes.Styles) string {
 	}
 }
 
-func stateStyle(st sources.WorkerState, s themes.Styles) lipgloss.Style {
+func stateStyle(st sources.WorkerState, s themes.Styles) themes.Style {
 	switch st {
 	case sources.WorkerUp, sources.WorkerStandalone:
 		return s.Text
