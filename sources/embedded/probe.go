@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"dynascope/sources"
 )
 
 // The manager spreads its scrapes over the interval, so that a target's first
@@ -17,6 +19,39 @@ import (
 // the scrapes will have. When a scrape was faster, the probe stores nothing.
 
 func (s *Store) probe(t *target) {
+	s.firstPage(t)
+	s.learnAgain(t)
+}
+
+// learnAgain asks again a target that gave no answer to learn from: a scrape's
+// failure shows a status at most, and what explains it stands in the body. A
+// target that answers well, or never, is left alone.
+func (s *Store) learnAgain(t *target) {
+	for range 3 {
+		if t.understood() {
+			return
+		}
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-time.After(4 * t.base):
+		}
+		if t.understood() || t.isRemoved() {
+			return
+		}
+		ctx, cancel := context.WithTimeout(s.ctx, scrapeTimeout(t.spec.Timeout, t.base))
+		s.fetch(ctx, t)
+		cancel()
+	}
+}
+
+func (t *target) understood() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.learned || t.status.Health == sources.HealthUp
+}
+
+func (s *Store) firstPage(t *target) {
 	timeout := scrapeTimeout(t.spec.Timeout, t.base)
 	ctx, cancel := context.WithTimeout(s.ctx, timeout)
 	defer cancel()
@@ -95,6 +130,6 @@ func (t *target) learn(contentType string, body []byte) {
 		detail = detailTLS // as Go's servers and nginx say it
 	}
 	t.mu.Lock()
-	t.detail = detail
+	t.detail, t.learned = detail, true
 	t.mu.Unlock()
 }

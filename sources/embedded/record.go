@@ -133,6 +133,9 @@ func (s *Store) recordOptions(o *tsdb.Options) {
 	// log when it opens. They are merged later.
 	block := min(max(s.opts.Retention/96, 10*time.Minute), 2*time.Hour)
 	o.WALSegmentSize, o.WALCompression = recordSegment, compression.Snappy
+	// A segment takes its full size while a block is written: a sixteenth of what
+	// the directory may hold is what it may take on top for that moment.
+	o.MaxBlockChunkSegmentSize = min(o.MaxBlockChunkSegmentSize, max(s.opts.MaxBytes/16, 1<<20))
 	o.MinBlockDuration = block.Milliseconds()
 	o.MaxBlockDuration = max(block, s.opts.Retention/10).Milliseconds()
 }

@@ -79,6 +79,7 @@ type target struct {
 	known    map[uint64]struct{}
 	status   sources.Target
 	detail   string // what the first answer told beyond its status
+	learned  bool   // there was such an answer
 }
 
 // Add begins to scrape a target and returns its instance label: host:port, or
