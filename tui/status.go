@@ -223,8 +223,12 @@ func (m *Model) silence() string {
 		switch {
 		case m.picker.chosen.Name != "":
 			return text.Clean(m.picker.chosen.Name, 60) + " has no targets at this moment; " + m.keyOf(actDeployment) + " picks another"
+		case m.snap.Warning != "":
+			return text.Safe(m.snap.Warning, 200)
 		case m.Recording:
 			return "the recording holds no targets"
+		case m.Tried != nil:
+			return "nothing on this host shows metrics yet; " + m.keyOf(actTargets) + " lists what was tried"
 		case m.Deployments != nil:
 			return "no targets were found in " + m.snap.Store
 		}
