@@ -322,8 +322,11 @@ func gpusOf(s *sources.Snapshot) []GPU {
 			}
 		}
 	}
-	slices.SortStableFunc(out, func(a, b GPU) int {
-		return cmp.Or(compareNames(a.Host, b.Host), compareNames(a.Index, b.Index), cmp.Compare(a.ID, b.ID))
+	slices.SortFunc(out, func(a, b GPU) int { // no two have one ID
+		if c := compareNames(a.Host, b.Host); c != 0 {
+			return c
+		}
+		return cmp.Or(compareNames(a.Index, b.Index), cmp.Compare(a.ID, b.ID))
 	})
 	// A GPU that fell off the bus before it told its UUID is that of the same
 	// number, when there is one.
@@ -342,6 +345,9 @@ func gpusOf(s *sources.Snapshot) []GPU {
 // compareNames orders names with numbers in them as people do: node-2 before
 // node-10.
 func compareNames(a, b string) int {
+	if a == b {
+		return 0
+	}
 	for a != "" && b != "" {
 		x, y := digits(a), digits(b)
 		if x > 0 && y > 0 {
