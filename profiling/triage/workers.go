@@ -175,9 +175,10 @@ func (j join) cell(n sources.Need, label, value, rank string, ranks int) Cell {
 }
 
 // freshness tells a value of now from one that the feed carried over from the
-// last good scrape of a dead target.
+// last good scrape of a dead target. The figure's own moment counts: a long window
+// is read every few seconds only.
 func (j join) freshness(f *sources.Figure, p sources.Point) sources.Status {
-	if f.Status == sources.StatusOK && j.snap.At.UnixMilli()-p.T > 100 {
+	if f.Status == sources.StatusOK && f.At.UnixMilli()-p.T > 100 {
 		return sources.StatusStale
 	}
 	if f.Status == sources.StatusOK && math.IsNaN(p.V) {
