@@ -28,6 +28,7 @@ type collection struct {
 	mu      sync.Mutex
 	found   map[string]string // URL → instance, of targets that were not named
 	pollers map[string]*poll  // by instance
+	owners  map[string]bool   // instances whose local processes are told
 	tried   []report.TriedLine
 	problem string // with finding targets
 }
@@ -40,7 +41,7 @@ func collect(ctx context.Context, s settings, cat *catalog.Catalog, o embedded.O
 	if err != nil {
 		return nil, err
 	}
-	c := &collection{store: store, set: s, found: map[string]string{}, pollers: map[string]*poll{}}
+	c := &collection{store: store, set: s, found: map[string]string{}, pollers: map[string]*poll{}, owners: map[string]bool{}}
 	c.ctx, c.cancel = context.WithCancel(ctx)
 	if err := c.start(cat); err != nil {
 		return nil, errors.Join(err, c.Close())
@@ -180,7 +181,10 @@ func (c *collection) Warning() string {
 // Close stops everything that was started and waits for it.
 func (c *collection) Close() error {
 	c.cancel()
-	c.work.Wait()
+	c.mu.Lock() // whoever observes now starts nothing more
+	work := &c.work
+	c.mu.Unlock()
+	work.Wait()
 	err := c.store.Close()
 	for _, p := range c.pollers {
 		p.poller.Close()

@@ -30,6 +30,7 @@ func (c *collection) observe(snap *sources.Snapshot) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.ownProcesses(snap)
 	for _, t := range snap.Targets {
 		if plain[t.Instance] && c.pollers[t.Instance] == nil && c.ctx.Err() == nil {
 			c.poll(t)

@@ -5,8 +5,10 @@ import (
 	"os"
 	"time"
 
+	"dynascope/sources"
 	"dynascope/sources/catalog"
 	"dynascope/sources/embedded"
+	"dynascope/sources/engine"
 	"dynascope/sources/gpu"
 )
 
@@ -30,6 +32,31 @@ func (c *collection) sampleGPUs() {
 		Instance: host, Interval: time.Second, Role: "gpu",
 		Page: sampler.Page,
 	})
+}
+
+// ownProcesses has the store told which processes of this host are each
+// worker's, so that a GPU's process finds its worker. Only where GPUs are
+// sampled: nobody else asks. A worker of another host, or of another user, has
+// none to tell, and is not asked about again.
+func (c *collection) ownProcesses(snap *sources.Snapshot) {
+	if c.ctx.Err() != nil || c.sampler == nil || !worthSampling(c.sampler.State()) {
+		return
+	}
+	for _, w := range snap.Workers {
+		if w.Instance == "" || c.owners[w.Instance] {
+			continue
+		}
+		c.owners[w.Instance] = true
+		owner := engine.NewReader().NewOwner(w.Instance)
+		c.own(func() {
+			if _, err := owner.Page(c.ctx); err != nil {
+				return
+			}
+			// Refused only by a store that closes.
+			_, _ = c.store.AddLocal(c.ctx, embedded.LocalSpec{Instance: w.Instance, Interval: 2 * time.Second, Page: owner.Page, Quiet: true,
+				Labels: map[string]string{"source": "proc"}})
+		})
+	}
 }
 
 // worthSampling is false where this host has no GPU to speak of.

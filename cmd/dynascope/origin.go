@@ -99,7 +99,7 @@ func openRemote(ctx context.Context, s settings, cat *catalog.Catalog) (*origin,
 		return nil, errors.Join(err, o.Close())
 	case c != nil:
 		o.closers = append(o.closers, c.Close)
-		o.store = composite.New(remote, c.store)
+		o.store, o.observe = composite.New(remote, c.store), c.observe
 		o.warning = func() string {
 			if w := remote.Warning(); w != "" {
 				return w

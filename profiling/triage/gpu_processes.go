@@ -43,6 +43,20 @@ type Owner struct {
 	Instance string // of the worker's target
 }
 
+// needOwner is which processes of this host are a worker's (sources/engine).
+var needOwner = sources.Need{Key: "engine.process", Form: sources.FormNow, By: "instance,pid"}
+
+// ownersOf reads what the snapshot knows of them.
+func ownersOf(s *sources.Snapshot) []Owner {
+	var out []Owner
+	for _, series := range s.Figure(needOwner).Series {
+		if pid := series.Labels["pid"]; pid != "" {
+			out = append(out, Owner{PID: pid, Instance: series.Labels["instance"]})
+		}
+	}
+	return out
+}
+
 // ownership finds a process's worker.
 type ownership struct {
 	byPID map[[2]string]string // host, pid → instance
@@ -58,7 +72,7 @@ func newOwnership(s *sources.Snapshot, gpus []GPU, owners []Owner) ownership {
 			break
 		}
 	}
-	for _, own := range owners {
+	for _, own := range append(ownersOf(s), owners...) {
 		o.byPID[[2]string{cmp.Or(own.Host, local), own.PID}] = own.Instance
 	}
 	crowded := map[string]bool{}

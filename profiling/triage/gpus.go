@@ -153,7 +153,7 @@ func GPUIdentityNeeds() []sources.Need { return slices.Clone(identities[:]) }
 
 // GPUTableNeeds are the further figures of a table of GPUs.
 func GPUTableNeeds() []sources.Need {
-	return append(figureNeeds(GPUUtil, gpuTableMost), needSliceUsed, needProcess)
+	return append(figureNeeds(GPUUtil, gpuTableMost), needSliceUsed, needOwner, needProcess)
 }
 
 // GPUSheetNeeds are those that the sheet of one GPU has beside the table's.

@@ -202,6 +202,20 @@ func TestGPUProcessesFindTheirWorker(t *testing.T) {
 	}
 }
 
+// What sources/engine found of this host's processes is in the snapshot, and
+// proves whose a GPU's process is.
+func TestProcessesInTheSnapshotProveTheWorker(t *testing.T) {
+	worker := sources.Worker{ID: "7f3a", Instance: "127.0.0.1:9090", Engine: "sglang"}
+	g := GPUs(gpuSnapshot([]sources.Worker{worker}, map[sources.Need]map[string]float64{
+		needGPUState: {"uuid=a,host=node-1,gpu=0,state=ok": 1},
+		needProcess:  {"uuid=a,host=node-1,pid=10,process=python3": 70},
+		needOwner:    {"instance=127.0.0.1:9090,pid=9": 1, "instance=127.0.0.1:9090,pid=10": 1},
+	}), nil)[0]
+	if p := g.Processes[0]; p.Worker != worker.Instance || p.Proof != ProofPID {
+		t.Errorf("%+v", p)
+	}
+}
+
 // Sums take GPUs that have both numbers, and stale ones only where none is
 // live.
 func TestGPUHosts(t *testing.T) {
