@@ -5,7 +5,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 
 	"dynascope/sources"
 )
@@ -371,8 +370,11 @@ func compareNames(a, b string) int {
 }
 
 func digits(s string) int {
-	rest := strings.TrimLeft(s, "0123456789")
-	return min(len(s)-len(rest), 18)
+	n := 0
+	for n < len(s) && n < 18 && '0' <= s[n] && s[n] <= '9' {
+		n++
+	}
+	return n
 }
 
 // fill gives one number to all GPUs. Of a GPU that several exporters show the
