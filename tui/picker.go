@@ -38,6 +38,7 @@ type picker struct {
 	list   []Deployment
 	asking bool
 	known  bool // the list has come at least once
+	found  bool // the one picked has been on it
 	at     time.Time
 	err    string
 }
@@ -79,7 +80,11 @@ func (m *Model) askDeployments() tea.Cmd {
 // renewScope asks for the list again while one of it is picked: workers come
 // and go, and a scope may be a list of them.
 func (m *Model) renewScope() tea.Cmd {
-	if m.Deployments == nil || m.picker.chosen.Name == "" || m.Now().Sub(m.picker.at) < renewEvery {
+	every := renewEvery
+	if !m.picker.found {
+		every = 0 // named from the start: until its scope is known, this is everything
+	}
+	if m.Deployments == nil || m.picker.chosen.Name == "" || m.Now().Sub(m.picker.at) < every {
 		return nil
 	}
 	return m.askDeployments()
@@ -104,10 +109,18 @@ func (m *Model) listed(msg deploymentsMsg) tea.Cmd {
 		m.overlay.pick = 1 + slices.IndexFunc(p.list, func(d Deployment) bool { return d.Name == at.Name })
 	}
 	i := slices.IndexFunc(p.list, func(d Deployment) bool { return d.Name == p.chosen.Name })
-	if i < 0 || p.chosen.Name == "" {
+	switch {
+	case p.chosen.Name == "":
+		return nil
+	case i < 0 && !p.found && len(p.list) > 0:
+		// Never on the list: everything must not go under a name that is none.
+		m.say("there is no deployment " + text.Clean(p.chosen.Name, 60) + "; " + m.keyOf(actDeployment) + " lists them")
+		p.chosen = Deployment{}
+		return m.ask()
+	case i < 0:
 		return nil
 	}
-	p.chosen = p.list[i]
+	p.chosen, p.found = p.list[i], true
 	return m.ask()
 }
 
@@ -149,7 +162,7 @@ func (m *Model) pickDeployment(d Deployment) tea.Cmd {
 	if d.Name == m.picker.chosen.Name {
 		return nil
 	}
-	m.picker.chosen = d
+	m.picker.chosen, m.picker.found = d, d.Name != ""
 	m.snap, m.drawn = nil, drawn{}
 	return m.ask()
 }

@@ -143,3 +143,13 @@ func TestPanesKeepTheirShapeWithLowBandwidth(t *testing.T) {
 		}
 	}
 }
+
+// A name that --deployment gives and no page knows is told and let go: all
+// figures must not stand under it.
+func TestAnUnknownDeploymentIsToldAndLetGo(t *testing.T) {
+	s := tell(t, func(o *Options) { o.Deployments, o.Deployment = twoDeployments, Deployment{Name: "prodd"} })
+	s.drain(s.m.renewScope())
+	if s.m.picker.chosen.Name != "" || !strings.Contains(s.m.notice.text, "no deployment prodd") {
+		t.Errorf("picked %q, said %q", s.m.picker.chosen.Name, s.m.notice.text)
+	}
+}
