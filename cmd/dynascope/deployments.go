@@ -20,25 +20,9 @@ func findDeployments(ctx context.Context, store sources.Store, cat *catalog.Cata
 	}
 	out := make([]tui.Deployment, 0, len(found))
 	for _, d := range found {
-		out = append(out, tui.Deployment{Name: d.Name, Detail: size(d), Scope: d.Scope})
+		out = append(out, tui.Deployment{Name: d.Name, Detail: d.Detail(), Scope: d.Scope})
 	}
 	return out, nil
-}
-
-func size(d deployment.Deployment) string {
-	var parts []string
-	for _, p := range []struct {
-		n    int
-		what string
-	}{{d.Frontends, "frontend"}, {d.Workers, "worker"}} {
-		switch {
-		case p.n == 1:
-			parts = append(parts, "1 "+p.what)
-		case p.n > 1:
-			parts = append(parts, fmt.Sprintf("%d %ss", p.n, p.what))
-		}
-	}
-	return strings.Join(parts, " · ")
 }
 
 // pickDeployment finds the one that --deployment names, by its whole name or by

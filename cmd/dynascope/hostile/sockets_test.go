@@ -106,7 +106,7 @@ func deaf(t *testing.T) (url string) {
 		}
 		t.Cleanup(func() { _ = c.Close() })
 	}
-	t.Skip("this kernel answers every SYN")
+	t.Fatal("this kernel answers every SYN: a black hole cannot be made here")
 	return ""
 }
 
