@@ -13,6 +13,7 @@ type Snapshot struct {
 	Live   bool          // At is now, not a moment picked in the past
 	Window time.Duration // asked for
 	Have   time.Duration // how much of it is filled; at most Window
+	Oldest time.Time     // the store's first sample; zero when unknown
 	Store  string        // "embedded", "prometheus"
 	// Warning is trouble that concerns every number: a full disk, a server
 	// that does not answer. Outside text; empty when all is well.

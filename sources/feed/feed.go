@@ -181,7 +181,7 @@ func (f *Feed) Tick(ctx context.Context, ask Ask) *sources.Snapshot {
 
 	snap := sources.Snapshot{
 		Seq: seq, At: t.At.UTC(), Live: t.live, Window: t.Window, Have: min(t.have, t.Window),
-		Store: f.store.Name(), Targets: t.targets, Models: fleet.models(t.Scope), Workers: workers,
+		Oldest: f.store.Oldest(), Store: f.store.Name(), Targets: t.targets, Models: fleet.models(t.Scope), Workers: workers,
 		Took: time.Since(began), Queries: t.queries,
 	}
 	if f.Warning != nil {
