@@ -1,0 +1,14 @@
+package rules
+
+import (
+	"slices"
+
+	"dynascope/profiling/triage/verdict"
+)
+
+// All are the verdicts, group by group.
+func All() []verdict.Rule {
+	return slices.Concat(
+		saturation(),
+	)
+}

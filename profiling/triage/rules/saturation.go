@@ -1,0 +1,7 @@
+package rules
+
+import "dynascope/profiling/triage/verdict"
+
+// saturation are the verdicts about demand beyond capacity: which resource
+// binds first.
+func saturation() []verdict.Rule { return nil }
