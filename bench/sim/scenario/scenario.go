@@ -30,6 +30,9 @@ type Scenario struct {
 	SLA SLA `yaml:"sla"`
 	// What a triage of this scenario must say, for tests of the triage.
 	Expect []Expect `yaml:"expect"`
+	// Verdicts that may stand beside the expected ones: consequences that are
+	// true too.
+	Also []string `yaml:"also" ex:"[queue-bound-decode]"`
 
 	file string              // where it came from, for messages
 	pos  map[string]position // of each key that was written

@@ -32,6 +32,9 @@ func (s *Scenario) Validate() error {
 		for i := range s.Expect {
 			c.expect(&s.Expect[i], fmt.Sprintf("expect[%d]", i))
 		}
+		for i, code := range s.Also {
+			c.verdict(code, fmt.Sprintf("also[%d]", i))
+		}
 	}
 	if len(c.errs) == 0 {
 		return nil

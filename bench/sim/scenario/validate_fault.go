@@ -86,10 +86,14 @@ var (
 	scenarioName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 )
 
-func (c *checker) expect(e *Expect, path string) {
-	if !verdictCode.MatchString(e.Verdict) {
-		c.fail(path+".verdict", fmt.Sprintf("%q is no verdict code", clip(e.Verdict)), "lower-case words joined by dashes")
+func (c *checker) verdict(code, path string) {
+	if !verdictCode.MatchString(code) {
+		c.fail(path, fmt.Sprintf("%q is no verdict code", clip(code)), "lower-case words joined by dashes")
 	}
+}
+
+func (c *checker) expect(e *Expect, path string) {
+	c.verdict(e.Verdict, path+".verdict")
 	if e.From >= e.To || e.To > c.s.Duration {
 		c.fail(path+".from", fmt.Sprintf("from %v to %v is no stretch of the %v", e.From, e.To, c.s.Duration), "")
 	}
