@@ -29,10 +29,12 @@ func Judge(in Input) *Judgement {
 			j.Blind = append(j.Blind, Blind{r.Code, r.Title, note})
 			continue
 		}
-		j.Verdicts = append(j.Verdicts, c.judge(r, k)...)
+		on, past := c.judge(r, k)
+		j.Verdicts, j.Past = append(j.Verdicts, on...), append(j.Past, past...)
 	}
 	j.silence(in.Rules)
 	slices.SortStableFunc(j.Verdicts, worstFirst)
+	slices.SortStableFunc(j.Past, newestFirst)
 	j.Have, j.Want = c.filled(in.Rules)
 	switch {
 	case len(j.Verdicts) > 0 && j.Verdicts[0].Severity == Critical:
@@ -52,6 +54,8 @@ func worstFirst(a, b Verdict) int {
 		a.Since.Compare(b.Since), cmp.Compare(a.Culprit.Name, b.Culprit.Name))
 }
 
+func newestFirst(a, b Verdict) int { return cmp.Or(b.Until.Compare(a.Until), worstFirst(a, b)) }
+
 // track follows one culprit over the columns.
 type track struct {
 	on     bool
@@ -62,8 +66,9 @@ type track struct {
 	last   Finding
 }
 
-// judge follows one rule over every column and tells what is on at the last.
-func (c *matter) judge(r *Rule, order int) (out []Verdict) {
+// judge follows one rule over every column and tells what is on at the last,
+// and what was and ended.
+func (c *matter) judge(r *Rule, order int) (on, past []Verdict) {
 	hold, release := int(r.Hold/Step), int(r.Release/Step)
 	tracks := map[[2]string]*track{}
 	for i := range c.columns {
@@ -94,16 +99,19 @@ func (c *matter) judge(r *Rule, order int) (out []Verdict) {
 			if t.on && t.seen < i {
 				if t.clear++; t.clear > release {
 					t.on = false
+					v := c.tell(r, order, t)
+					v.Until = Moment{c, t.seen + 1}.At()
+					past = append(past, v)
 				}
 			}
 		}
 	}
 	for _, t := range tracks {
 		if t.on {
-			out = append(out, c.tell(r, order, t))
+			on = append(on, c.tell(r, order, t))
 		}
 	}
-	return out
+	return on, past
 }
 
 func (c *matter) tell(r *Rule, order int, t *track) Verdict {
@@ -142,14 +150,27 @@ func (c *matter) after(v Verdict) *sources.Event {
 	return found
 }
 
-// silence moves away what an active verdict explains. Silent verdicts still
-// explain others, so that a chain leaves its first cause.
+// silence moves away what an active verdict explains, and marks what another
+// one explained while both lasted. Silent verdicts still explain others, so
+// that a chain leaves its first cause.
 func (j *Judgement) silence(rules []Rule) {
 	by := map[string][]Silence{}
 	for _, r := range rules {
 		by[r.Code] = r.Silenced
 	}
 	all := j.Verdicts
+	ever := slices.Concat(all, j.Past)
+	for i := range j.Past {
+		v := &j.Past[i]
+		for _, s := range by[v.Code] {
+			if slices.ContainsFunc(ever, func(o Verdict) bool {
+				return o.Code == s.Code && (!s.Same || same(o.Culprit, v.Culprit)) && o.Since.Before(v.Until) && (o.Until.IsZero() || v.Since.Before(o.Until))
+			}) {
+				v.SilencedBy = s.Code
+				break
+			}
+		}
+	}
 	j.Verdicts = nil
 	for _, v := range all {
 		for _, s := range by[v.Code] {

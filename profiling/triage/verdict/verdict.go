@@ -59,6 +59,8 @@ type Verdict struct {
 	// that it held at the first column that was judged, so began before it.
 	Since time.Time
 	Open  bool
+	// Until is the first column at which it held no more; zero while it does.
+	Until time.Time
 	// After is what happened shortly before Since ("20 s after 91c2
 	// restarted"); nil when nothing did.
 	After *sources.Event
@@ -69,7 +71,7 @@ type Verdict struct {
 	// would prove more.
 	Missing []string
 	// SilencedBy is the code of the verdict that explains this one; set only in
-	// Judgement.Silenced.
+	// Judgement.Silenced and Judgement.Past.
 	SilencedBy string
 
 	score float64
@@ -98,6 +100,8 @@ type Judgement struct {
 	// Silenced are verdicts that another one explains; they are shown as its
 	// consequences, never as causes.
 	Silenced []Verdict
+	// Past are verdicts that ended within Span, newest end first.
+	Past []Verdict
 	// Have is how much of Want, the longest look-back of any rule, is filled.
 	Have, Want time.Duration
 	// Blind names what is not exported and would let more rules judge, by rule
