@@ -21,15 +21,16 @@ const (
 	EventModelGone  EventKind = "model gone" // no frontend announces it any more
 	EventScaled     EventKind = "scaled"     // the planner counts another number of workers
 
-	EventProfile EventKind = "profile"
-	EventSweep   EventKind = "sweep"
-	EventVerdict EventKind = "verdict"
+	EventProfile     EventKind = "profile"
+	EventSweep       EventKind = "sweep"
+	EventVerdict     EventKind = "verdict" // one begins
+	EventVerdictOver EventKind = "verdict over"
 )
 
 // Bad says whether the kind is bad news by itself.
 func (k EventKind) Bad() bool {
 	switch k {
-	case EventVanished, EventRestarted, EventUnlisted, EventScrapeLost, EventModelGone:
+	case EventVanished, EventRestarted, EventUnlisted, EventScrapeLost, EventModelGone, EventVerdict:
 		return true
 	}
 	return false
