@@ -184,7 +184,7 @@ func TestTwoDeployments(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer hidden.Close()
-		for deadline := time.Now().Add(20 * time.Second); len(hidden.Targets()) < len(targets); time.Sleep(50 * time.Millisecond) {
+		for deadline := time.Now().Add(time.Minute); len(hidden.Targets()) < len(targets); time.Sleep(50 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatalf("%d targets of %d; %s", len(hidden.Targets()), len(targets), hidden.Warning())
 			}
@@ -247,7 +247,7 @@ func recordedLocal(t *testing.T) sources.Store {
 	if _, err := s.Add(context.Background(), spec(srv.URL)); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); s.Targets()[0].LastGood.IsZero(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); s.Targets()[0].LastGood.IsZero(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the local store scraped nothing")
 		}

@@ -96,7 +96,7 @@ func open(t *testing.T, endpoints ...*endpoint) *bed {
 // until ticks until the snapshot satisfies a condition.
 func (b *bed) until(what string, ok func(*sources.Snapshot) bool, needs ...sources.Need) *sources.Snapshot {
 	b.Helper()
-	end := time.Now().Add(20 * time.Second)
+	end := time.Now().Add(time.Minute)
 	for {
 		s := b.feed.Tick(context.Background(), Ask{Needs: needs, Window: time.Minute})
 		if ok(s) {

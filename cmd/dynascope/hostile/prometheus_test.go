@@ -49,7 +49,7 @@ func newBackend(t *testing.T) *backend {
 	if b.instance, err = s.Add(t.Context(), embedded.TargetSpec{URL: neighbour(t)}); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(10 * time.Second); s.Targets()[0].Samples == 0; {
+	for end := time.Now().Add(time.Minute); s.Targets()[0].Samples == 0; {
 		if time.Now().After(end) {
 			t.Fatal("the recorded page was not scraped")
 		}
