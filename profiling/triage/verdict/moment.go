@@ -34,6 +34,7 @@ type matter struct {
 	oldest  int64 // milliseconds of the store's first sample
 	needs   map[sources.Need]*grid
 	workers map[string]*sources.Worker // by instance
+	shared  map[onceKey]any
 }
 
 // grid is one figure as columns.
@@ -55,6 +56,7 @@ func newMatter(snap *sources.Snapshot, rules []Rule, base Baselines, sla SLA) *m
 	c := &matter{
 		snap: snap, base: base, sla: sla, columns: int(Span / Step),
 		needs: map[sources.Need]*grid{}, workers: map[string]*sources.Worker{},
+		shared: map[onceKey]any{},
 	}
 	c.first = last - int64(c.columns-1)*Step.Milliseconds()
 	c.oldest = c.first - (24 * time.Hour).Milliseconds()
