@@ -69,6 +69,8 @@ type Stats struct {
 	// since the start, but for the wait in a freeze or an idle engine under way.
 	// The host work after a step is idle time.
 	PrefillBusy, DecodeBusy, MixedBusy, Idle time.Duration
+	// Host is the idle time in which a step waited for the host.
+	Host time.Duration
 }
 
 // Stats returns the state now and the counters up to the last completed step.
@@ -118,6 +120,7 @@ func (e *Engine) account() {
 		s.DecodeTokens += uint64(len(e.running))
 	}
 	s.Idle += e.end - e.busyTo
+	s.Host += e.end - e.busyTo
 	s.LastStep = e.end - e.from
 	e.gpu.add(e.from, e.busyTo, e.p.activity(e.work, d))
 }

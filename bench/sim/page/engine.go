@@ -18,6 +18,12 @@ type Engine interface {
 	Decoded(tokens int)
 	// Pass counts a forward pass; graph says that it ran as a CUDA graph.
 	Pass(prefill, graph bool)
+	// Looped counts seconds of the scheduler's loop: with the GPU at work, with
+	// the GPU waiting for the host, and with nothing to do.
+	Looped(busy, host, idle float64)
+	// Shared counts tokens of steps that DP ranks share: those of this rank,
+	// and how many fewer they are than the fullest rank's.
+	Shared(scheduled, lost float64)
 	// TTFT records the seconds to the first token. On a disaggregated pair
 	// the decode side has it.
 	TTFT(seconds float64, streaming bool)
@@ -98,6 +104,8 @@ func (silent) Queued(float64)           {}
 func (silent) Prefilled(_, _, _, _ int) {}
 func (silent) Decoded(int)              {}
 func (silent) Pass(_, _ bool)           {}
+func (silent) Looped(_, _, _ float64)   {}
+func (silent) Shared(_, _ float64)      {}
 func (silent) TTFT(float64, bool)       {}
 func (silent) ITL(float64, int)         {}
 func (silent) Retracted(_, _, _ int)    {}

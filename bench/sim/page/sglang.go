@@ -1,6 +1,9 @@
 package page
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // SGLangRank are the families of a real SGLang with --enable-metrics, of one
 // DP rank. Engine fills the common ones; the rest is for whoever simulates the
@@ -109,7 +112,10 @@ type SGLangRank struct {
 type sglang struct {
 	*SGLangRank
 	src      source
+	extra    *EngineExtra
 	storage  string // the cache source of the storage tier
+	timer    bool   // the GPU's times are known
+	shared   bool   // DP attention
 	reported bool
 }
 
@@ -129,7 +135,10 @@ func newSGLang(s source, o WorkerOptions, rank int, handles *SGLangRank, extra *
 	s.bind(handles)
 	s.bind(extra)
 	s.happen("rank", nil)
-	return &sglang{SGLangRank: handles, src: s, storage: "storage_" + o.StorageBackend}
+	return &sglang{
+		SGLangRank: handles, src: s, extra: extra, storage: "storage_" + o.StorageBackend,
+		timer: slices.Contains(o.Features, "device_timer"), shared: slices.Contains(o.Features, "dp_attention"),
+	}
 }
 
 func (e *sglang) Started(l Limits) {
@@ -205,6 +214,33 @@ func (e *sglang) Pass(prefill, graph bool) {
 		return
 	}
 	e.Passes.Inc(mode + "_none")
+}
+
+// Looped: without CUDA events no stage is known to overlap with the GPU's work,
+// and all of them say none.
+func (e *sglang) Looped(busy, host, idle float64) {
+	overlap := "none"
+	if e.timer {
+		overlap = "full"
+		e.Forward.Add(busy, "decode")
+		if all := busy + host + idle; all > 0 {
+			e.extra.Occupancy.Set(100 * busy / all)
+		}
+	}
+	e.SchedulerIdle.Add(idle)
+	e.SchedulerCPU.Add(busy + host)
+	e.SchedulerStage.Add(idle, "idle", "none")
+	e.SchedulerStage.Add(0.3*busy, "run_batch", overlap)
+	e.SchedulerStage.Add(0.7*busy, "process_batch_result", overlap)
+	e.SchedulerStage.Add(0.6*host, "process_batch_result", "none")
+	e.SchedulerStage.Add(0.4*host, "recv_requests", "none")
+}
+
+func (e *sglang) Shared(scheduled, lost float64) {
+	if e.shared {
+		e.extra.DPTokens.Add(scheduled, "scheduled")
+		e.extra.DPTokens.Add(lost, "imbalance")
+	}
 }
 
 func (e *sglang) TTFT(seconds float64, streaming bool) {

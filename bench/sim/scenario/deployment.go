@@ -124,6 +124,14 @@ type Params struct {
 	Slow *float64 `yaml:"slow" range:"(0,)" unit:"×" ex:"1.5"`
 	// Host time that every step adds while the GPU waits.
 	HostDelay *time.Duration `yaml:"host_delay" range:"[0,)" ex:"2ms"`
+	// SGLang tells by CUDA events when its GPU works
+	// (`SGLANG_ENABLE_METRICS_DEVICE_TIMER=1`): the time of its scheduler is
+	// told apart by whether the GPU worked meanwhile. With `full` only.
+	DeviceTimer *bool `yaml:"device_timer" ex:"true"`
+	// SGLang's ranks share attention only (`--enable-dp-attention`) and count
+	// the tokens of work that unequal ranks cost; their steps stay independent
+	// here. With `full` and `dp` only.
+	DPAttention *bool `yaml:"dp_attention" ex:"true"`
 	// Of the transfer of KV from prefill to decode workers.
 	TransferBandwidth *float64 `yaml:"transfer_bandwidth" range:"(0,)" unit:"GB/s" ex:"25"`
 	// Time to set up one transfer.

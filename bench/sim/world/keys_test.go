@@ -48,6 +48,7 @@ var settings = map[string]map[string]any{
 	"killed":  {"faults": []any{obj("at", "4s", "kind", "kill", "target", "worker1")}},
 	"cancels": {"load.0.cancel": obj("share", 0.5)},
 	"tp2":     {"deployment.pools.0.tp": 2},
+	"ranks":   {"deployment.pools.0.dp": 2},
 }
 
 // obj is a mapping, from keys and values in turn.
@@ -123,6 +124,7 @@ var trials = map[string]trial{
 	"deployment.pools[].params.mixed":                {value: true},
 	"deployment.pools[].params.transfer_bandwidth":   in("pair"),
 	"deployment.pools[].params.transfer_latency":     {in: "pair", value: "20ms"},
+	"deployment.pools[].params.dp_attention":         in("ranks"),
 	"deployment.pools[].params.conservativeness":     {in: "tight", value: 1},
 	"deployment.pools[].params.retract":              in("tight"),
 	"deployment.pools[].params.comm_per_step":        in("tp2"),

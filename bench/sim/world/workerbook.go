@@ -23,6 +23,7 @@ type recentRank struct {
 	stats      engine.Stats
 	throughput float64
 	hitRate    float64
+	tokens     float64 // computed and generated
 }
 
 func newWorkerBook(k *worker) *workerBook {
@@ -70,6 +71,12 @@ func limitsOf(p *engine.Params) page.Limits {
 func features(p *pool) (out []string) {
 	if n := p.spec.Params.HostKVPages; n != nil && *n > 0 {
 		out = append(out, "hicache")
+	}
+	if on := p.spec.Params.DeviceTimer; on != nil && *on {
+		out = append(out, "device_timer")
+	}
+	if on := p.spec.Params.DPAttention; on != nil && *on && p.params.DP > 1 {
+		out = append(out, "dp_attention")
 	}
 	return out
 }
@@ -179,9 +186,22 @@ func (b *workerBook) second(now time.Duration) (removed int) {
 			q.hitRate = float64(cached) / float64(cached+computed)
 		}
 		removed += int(s.EvictedPages - q.stats.EvictedPages)
+		q.tokens = float64(s.OutputTokens - q.stats.OutputTokens + computed)
 		q.at, q.stats = now, s
 	}
+	b.shared()
 	return removed
+}
+
+// shared counts what unequal ranks cost in the last second.
+func (b *workerBook) shared() {
+	most := 0.0
+	for _, q := range b.recent {
+		most = max(most, q.tokens)
+	}
+	for i, q := range b.recent {
+		b.page.Engine(i).Shared(q.tokens, most-q.tokens)
+	}
 }
 
 // load is a rank's state as its engine would report it.
@@ -235,6 +255,9 @@ func (b *workerBook) refresh() {
 		for range s.DecodeSteps - was.DecodeSteps {
 			e.Pass(false, true)
 		}
+		busy := s.PrefillBusy + s.DecodeBusy + s.MixedBusy - was.PrefillBusy - was.DecodeBusy - was.MixedBusy
+		host := s.Host - was.Host
+		e.Looped(busy.Seconds(), host.Seconds(), (s.Idle - was.Idle - host).Seconds())
 		e.Report(l)
 		if k.w.sc.Deployment.Full && !k.w.plain {
 			p.KVUsage(i, s.TotalPages, s.UsedPages)
