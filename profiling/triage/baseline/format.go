@@ -38,6 +38,9 @@ func Write(w io.Writer, s *Set) error {
 	family := func(name, help string, value func(Entry) float64) {
 		fmt.Fprintf(&b, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name)
 		for _, e := range entries {
+			if name == familyLearned && e.Learned.IsZero() {
+				continue // nobody said
+			}
 			fmt.Fprintf(&b, "%s{deployment=\"%s\",key=\"%s\",model=\"%s\"} %s\n", name,
 				escapes.Replace(e.Deployment), escapes.Replace(e.Key), escapes.Replace(e.Model),
 				strconv.FormatFloat(value(e), 'g', -1, 64))
