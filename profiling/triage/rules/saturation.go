@@ -4,4 +4,6 @@ import "dynascope/profiling/triage/verdict"
 
 // saturation are the verdicts about demand beyond capacity: which resource
 // binds first.
-func saturation() []verdict.Rule { return nil }
+func saturation() []verdict.Rule {
+	return []verdict.Rule{queueBoundPrefill(), queueBoundDecode()}
+}
