@@ -140,11 +140,12 @@ func TestLookUp(t *testing.T) {
 
 func TestOwnerOf(t *testing.T) {
 	snap := &sources.Snapshot{Models: []string{"b", "a"}, Workers: []sources.Worker{{Namespace: "y"}, {Namespace: "x"}, {Namespace: "y"}, {}}}
-	if d, m := OwnerOf("", snap); d != "x,y" || m != "a,b" {
+	if d, m := OwnerOf(snap); d != "x,y" || m != "a,b" {
 		t.Errorf("%q %q", d, m)
 	}
-	if d, m := OwnerOf("prod/east", snap); d != "prod/east" || m != "a,b" {
-		t.Errorf("%q %q", d, m)
+	b := SetOf(Entry{Deployment: "x,y", Model: "a,b", Key: "frontend.ttft", Mean: 1, N: 1}).Of(snap)
+	if b == nil {
+		t.Error("not found by its snapshot")
 	}
 }
 

@@ -117,11 +117,11 @@ type Learned struct {
 }
 
 // Learn reads the baselines out of a snapshot that answered Needs. It is pure:
-// the same snapshot gives the same set. picked is as in OwnerOf. It is an error
+// the same snapshot gives the same set. It is an error
 // when nothing could be learned; Learned says then too what was seen.
-func (p Plan) Learn(snap *sources.Snapshot, picked string) (Learned, error) {
+func (p Plan) Learn(snap *sources.Snapshot) (Learned, error) {
 	l := Learned{Few: map[string]float64{}, Set: &Set{}, From: snap.At.Add(-p.Span).UTC(), To: snap.At.UTC()}
-	l.Deployment, l.Model = OwnerOf(picked, snap)
+	l.Deployment, l.Model = OwnerOf(snap)
 	low := p.lowColumns(snap, &l)
 	entry := Entry{Deployment: l.Deployment, Model: l.Model, Learned: l.To}
 	best := 0.0
@@ -311,7 +311,7 @@ type Ticker interface {
 // From asks a feed for the window of a length up to a moment (zero is its
 // present) and learns from it. The interval of the slowest target is found by a
 // tick of its own.
-func From(ctx context.Context, f Ticker, at time.Time, span time.Duration, scope catalog.Scope, picked string) (Learned, error) {
+func From(ctx context.Context, f Ticker, at time.Time, span time.Duration, scope catalog.Scope) (Learned, error) {
 	first := f.Tick(ctx, feed.Ask{At: at, Window: span, Scope: scope})
 	if at.IsZero() {
 		at = first.At // both ticks are about one moment
@@ -325,5 +325,5 @@ func From(ctx context.Context, f Ticker, at time.Time, span time.Duration, scope
 	if err := ctx.Err(); err != nil {
 		return Learned{}, fmt.Errorf("learn a baseline: %w", err)
 	}
-	return plan.Learn(snap, picked)
+	return plan.Learn(snap)
 }

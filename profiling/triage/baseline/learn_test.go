@@ -44,7 +44,7 @@ func played(t *testing.T, name string, until time.Duration) (*feed.Feed, time.Ti
 
 func TestLearnFromAHealthyDeployment(t *testing.T) {
 	f, at := played(t, "healthy", 5*time.Minute)
-	got, err := From(t.Context(), f, at, 4*time.Minute, catalog.Scope{}, "")
+	got, err := From(t.Context(), f, at, 4*time.Minute, catalog.Scope{})
 	t.Logf("%+v", got)
 	for _, e := range got.Set.Entries() {
 		t.Logf("%+v", e)
@@ -65,14 +65,14 @@ func TestLearnFromAHealthyDeployment(t *testing.T) {
 		t.Errorf("TTFT %v while little is to do, %v over the whole window", mean, whole)
 	}
 	// Asked again, of a feed that has seen nothing else.
-	if again, err := From(t.Context(), f, at, 4*time.Minute, catalog.Scope{}, ""); err != nil || !reflect.DeepEqual(got, again) {
+	if again, err := From(t.Context(), f, at, 4*time.Minute, catalog.Scope{}); err != nil || !reflect.DeepEqual(got, again) {
 		t.Errorf("asked again: %+v (%v), was %+v", again, err, got)
 	}
 }
 
 func TestNothingIsLearnedUnderLoad(t *testing.T) {
 	f, at := played(t, "saturation-decode", 6*time.Minute)
-	got, err := From(t.Context(), f, at, 2*time.Minute, catalog.Scope{}, "")
+	got, err := From(t.Context(), f, at, 2*time.Minute, catalog.Scope{})
 	t.Logf("%+v %v", got, err)
 	if err == nil || got.Set.Len() > 0 || !strings.Contains(err.Error(), "hint:") {
 		t.Errorf("%v, %+v", err, got.Set.Entries())
@@ -134,7 +134,7 @@ func TestWhatCountsAsLittleToDo(t *testing.T) {
 					delete(values, n)
 				}
 			}
-			got, err := p.Learn(built(p, values), "")
+			got, err := p.Learn(built(p, values))
 			if !c.low {
 				if err == nil || !strings.Contains(err.Error(), c.want) {
 					t.Fatalf("%v, want %q; %+v", err, c.want, got)

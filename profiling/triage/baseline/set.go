@@ -150,25 +150,23 @@ func (s *Set) At(deployment, model string) (at time.Time, ok bool) {
 	return at, ok
 }
 
-// OwnerOf names whose baselines a snapshot's are. picked is the name of the
-// deployment that was picked where the store holds several; without one the
-// Dynamo namespaces name it. Several models that cannot be told apart count as
-// one, by all their names.
-func OwnerOf(picked string, snap *sources.Snapshot) (deployment, model string) {
+// Of are the baselines of what a snapshot shows, nil when there are none: what
+// a verdict.Court asks.
+func (s *Set) Of(snap *sources.Snapshot) verdict.Baselines { return s.For(OwnerOf(snap)) }
+
+// OwnerOf names whose a snapshot's baselines are: the deployment by the Dynamo
+// namespaces of its workers, the model by its name. What cannot be told apart
+// counts as one, by all its names.
+func OwnerOf(snap *sources.Snapshot) (deployment, model string) {
 	if snap == nil {
-		return picked, ""
+		return "", ""
 	}
-	deployment = picked
-	if deployment == "" {
-		names := map[string]bool{}
-		for _, w := range snap.Workers {
-			if w.Namespace != "" {
-				names[w.Namespace] = true
-			}
+	names := map[string]bool{}
+	for _, w := range snap.Workers {
+		if w.Namespace != "" {
+			names[w.Namespace] = true
 		}
-		deployment = strings.Join(slices.Sorted(maps.Keys(names)), ",")
 	}
-	models := slices.Clone(snap.Models)
-	slices.Sort(models)
-	return deployment, strings.Join(models, ",")
+	models := slices.Sorted(slices.Values(snap.Models))
+	return strings.Join(slices.Sorted(maps.Keys(names)), ","), strings.Join(models, ",")
 }

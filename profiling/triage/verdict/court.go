@@ -11,8 +11,11 @@ import (
 // one moment. It is a value and never changes.
 type Court struct {
 	Rules []Rule
-	Base  Baselines // may be nil
-	SLA   SLA
+	// Base finds the baselines of the deployment and model that a snapshot
+	// shows, nil when none were learned. It may be nil, and depends on nothing
+	// but the snapshot.
+	Base func(*sources.Snapshot) Baselines
+	SLA  SLA
 }
 
 // Needs are what a judgement asks of the feed, with the events of Span.
@@ -20,7 +23,11 @@ func (c Court) Needs() []sources.Need { return Needs(c.Rules) }
 
 // Judge judges the moment of a snapshot that answered Needs.
 func (c Court) Judge(snap *sources.Snapshot) *Judgement {
-	return Judge(Input{Snap: snap, Base: c.Base, SLA: c.SLA, Rules: c.Rules})
+	in := Input{Snap: snap, SLA: c.SLA, Rules: c.Rules}
+	if c.Base != nil {
+		in.Base = c.Base(snap)
+	}
+	return Judge(in)
 }
 
 // Column is the newest column that is judged at a moment.
