@@ -15,6 +15,7 @@ type Interference struct {
 	Mean     float64 // seconds of lateness in the window
 	Baseline float64 // seconds while idle; NaN without any
 	Factor   float64 // Mean over Baseline; NaN without a baseline
+	Learned  bool    // Baseline was learned or given, not found in the courses
 	// Least is the lowest course value, whatever the load: what there is to
 	// say without a baseline. NaN without a course.
 	Least float64
@@ -26,6 +27,18 @@ const (
 	Mild   = 2
 	Strong = 10
 )
+
+// Against returns the same measured by a baseline that was learned or given, in
+// seconds: over a whole window with little to do, it says more than the quietest
+// column of the courses. One that is no number leaves everything as it is.
+func (i Interference) Against(baseline float64) Interference {
+	if math.IsNaN(baseline) || baseline < 0 {
+		return i
+	}
+	i.Baseline, i.Learned = baseline, true
+	i.Factor = i.Mean / max(baseline, leastLateness)
+	return i
+}
 
 // Held says how much the loop is held up: 0 as good as idle, 1 now and then, 2
 // strongly; -1 without a baseline.

@@ -73,3 +73,19 @@ func TestHeld(t *testing.T) {
 		}
 	}
 }
+
+// A learned baseline counts before the one found in the courses.
+func TestAgainst(t *testing.T) {
+	found := Interference{Mean: 0.02, Baseline: 0.005, Factor: 4, Least: 0.005}
+	if got := found.Against(0.001); got.Baseline != 0.001 || math.Abs(got.Factor-20) > 1e-9 || !got.Learned || got.Least != 0.005 {
+		t.Errorf("%+v", got)
+	}
+	if got := found.Against(0); got.Factor != 0.02/leastLateness || !got.Learned {
+		t.Errorf("%+v", got)
+	}
+	for _, no := range []float64{math.NaN(), -1} {
+		if got := found.Against(no); got != found {
+			t.Errorf("against %v: %+v", no, got)
+		}
+	}
+}
