@@ -317,7 +317,7 @@ func (e *Effective) assign(flags *pflag.FlagSet, t Table, layers map[layer]map[s
 			errs = append(errs, put(f, pin))
 		case f.Changed:
 			r.origin = Origin{layer: byFlag}
-		case !set.Is(FlagOnly):
+		case !set.Is(FlagOnly) && !has(f, FlagOnly): // a command may keep a flag to itself
 			for _, l := range []layer{byEnv, byProfile, byFile} {
 				if v, ok := layers[l][set.Key]; ok {
 					r.origin = Origin{l, v.at}

@@ -80,13 +80,13 @@ func (s Setting) List() bool { return s.Type == "stringArray" }
 type Table map[string]Setting
 
 // TableOf reads the flags of all commands; a flag of several is one setting,
-// the first command's.
+// the first command's that files may set.
 func TableOf(sets ...*pflag.FlagSet) Table {
 	t := Table{}
 	for _, fs := range sets {
 		fs.VisitAll(func(f *pflag.Flag) {
 			key := strings.ReplaceAll(f.Name, "-", "_")
-			if _, known := t[key]; known || f.Name == "help" || f.Name == "version" {
+			if was, known := t[key]; known && (!was.Is(FlagOnly) || has(f, FlagOnly)) || f.Name == "help" || f.Name == "version" {
 				return
 			}
 			_, usage := pflag.UnquoteUsage(f)
