@@ -35,6 +35,9 @@ func (m *Model) copy() tea.Cmd {
 
 func (m *Model) copyLines() []string {
 	w, h := m.paneArea()
+	if m.overlay.kind == showingEvidence {
+		return m.evidenceLines(unwrapped)
+	}
 	if m.overlay.open() {
 		return m.overlayLines(w, h)
 	}

@@ -10,6 +10,7 @@ import (
 	"dynascope/sources"
 	"dynascope/sources/text"
 	"dynascope/tui/cells"
+	"dynascope/tui/pane"
 )
 
 // eventsBack is how far the list of events looks back at least.
@@ -17,7 +18,8 @@ const eventsBack = time.Hour
 
 // events is what happened, as the newest answer told it.
 type events struct {
-	all []sources.Event // newest first
+	all  []sources.Event // newest first
+	jobs []sources.Event // of this program
 }
 
 // eventSpan is how far back is asked what happened: over the window, which
@@ -29,11 +31,11 @@ func (m *Model) eventSpan() time.Duration {
 	return m.window
 }
 
-// happened joins the events of the snapshot with those of the jobs that lie
-// within what is shown.
-func (m *Model) happened(jobs []sources.Event) {
+// happened joins the events of the snapshot with those of the jobs and the
+// verdicts that lie within what is shown.
+func (m *Model) happened() {
 	all := slices.Clone(m.snap.Events)
-	for _, e := range jobs {
+	for _, e := range slices.Concat(m.judging.is.Events(), m.events.jobs) {
 		if !e.At.After(m.snap.At) && m.snap.At.Sub(e.At) <= m.eventSpan() {
 			all = append(all, e)
 		}
@@ -47,37 +49,30 @@ func (m *Model) openEvents() tea.Cmd {
 	return m.ask()
 }
 
-// eventRows are the events that match the filter.
-func (m *Model) eventRows() []sources.Event {
-	words := strings.Fields(strings.ToLower(m.overlay.input))
-	if len(words) == 0 {
-		return m.events.all
-	}
-	var out []sources.Event
-	for _, e := range m.events.all {
-		hay := strings.ToLower(strings.Join([]string{string(e.Kind), e.Subject, e.Detail, e.Instance, e.Worker}, "\n"))
-		if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(hay, w) }) {
-			out = append(out, e)
-		}
-	}
-	return out
-}
-
-// eventsKey moves in the list, narrows it, and goes to the event under the
+// eventsKey moves in the list, narrows it, and goes to what is under the
 // cursor.
 func (m *Model) eventsKey(key string, msg tea.KeyPressMsg) tea.Cmd {
 	o := &m.overlay
 	if o.filtering {
 		return m.typeEvents(key, msg)
 	}
-	if b, _ := m.keys.lookup(key); b.action == actEvents || b.action == actLive {
+	rows := m.happenedRows()
+	switch b, _ := m.keys.lookup(key); b.action {
+	case actEvents, actLive:
 		m.overlay = overlay{}
 		if b.action == actLive {
 			return m.live()
 		}
 		return m.ask()
+	case actExplain:
+		if o.pick < len(rows) && rows[o.pick].verdict != nil {
+			v := *rows[o.pick].verdict
+			m.overlay = overlay{kind: showingEvidence, about: &v, pick: o.pick, input: o.input}
+		}
+		return nil
+	case actCopy:
+		return m.copy()
 	}
-	rows := m.eventRows()
 	_, h := m.paneArea()
 	switch key = m.shipped(key); key {
 	case "esc", "q":
@@ -102,17 +97,34 @@ func (m *Model) eventsKey(key string, msg tea.KeyPressMsg) tea.Cmd {
 	case "G", "end":
 		o.pick = len(rows) - 1
 	case "enter":
-		if o.pick >= len(rows) {
-			return nil
+		if o.pick < len(rows) {
+			return m.goTo(rows[o.pick])
 		}
-		e := rows[o.pick]
+	}
+	o.pick = max(0, min(o.pick, len(rows)-1))
+	return nil
+}
+
+// goTo goes to the moment of an event, or to the screen and the culprit of a
+// verdict in force.
+func (m *Model) goTo(r happenedRow) tea.Cmd {
+	if e := r.event; e != nil {
 		m.overlay = overlay{}
 		m.at = e.At
 		m.say("at " + m.moment(e.At) + ": " + e.Subject + " " + string(e.Kind) + "; " + m.keyOf(actLive) + " is live")
 		return m.ask()
 	}
-	o.pick = max(0, min(o.pick, len(rows)-1))
-	return nil
+	i := m.screenOf(*r.verdict)
+	if i < 0 {
+		m.say("no screen shows more of it")
+		return nil
+	}
+	m.overlay = overlay{}
+	m.active, m.zoom, m.drawn = i, false, drawn{}
+	if f, ok := m.Panes[i].(pane.Finder); ok {
+		f.Find(r.verdict.Culprit, m.frame())
+	}
+	return m.ask()
 }
 
 // typeEvents edits what narrows the list.
@@ -138,11 +150,15 @@ func (m *Model) typeEvents(key string, msg tea.KeyPressMsg) tea.Cmd {
 	return nil
 }
 
-// eventLines draw the list, the cursor in view.
+// eventLines draw the list, the cursor in view: verdicts in force, what
+// happened, and at its end what cannot be judged.
 func (m *Model) eventLines(w, h int) []string {
 	s := m.styles
-	rows := m.eventRows()
-	title := "events of the last " + text.Age(m.eventSpan()) + ", newest first: enter goes there, / filters"
+	rows := m.happenedRows()
+	title := "verdicts, worst first, and events of the last " + text.Age(m.eventSpan()) + ", newest first: enter goes there, " + m.keyOf(actExplain) + " shows the evidence, / filters"
+	if m.w < 130 {
+		title = "verdicts and events of the last " + text.Age(m.eventSpan()) + ": enter, " + m.keyOf(actExplain) + " evidence, /"
+	}
 	if m.overlay.input != "" && !m.overlay.filtering {
 		title += " · /" + text.Clean(m.overlay.input, 40)
 	}
@@ -153,23 +169,42 @@ func (m *Model) eventLines(w, h int) []string {
 	if len(rows) == 0 {
 		why := " nothing happened"
 		switch {
-		case len(m.events.all) > 0:
-			why = " no event matches"
+		case m.overlay.input != "":
+			why = " no verdict and no event matches"
 		case m.snap == nil:
 			why = " waiting for the first answer"
+		case len(m.Court.Rules) > 0 && m.judging.is == nil:
+			why = " nothing happened; nothing is judged yet"
 		}
-		return append(lines, s.Dim.Render(why))
+		return append(append(lines, s.Dim.Render(why)), m.blindLines(w)...)
 	}
+	pick := min(m.overlay.pick, len(rows)-1)
 	room := max(h-len(lines), 1)
-	first := max(0, min(m.overlay.pick-room+1, len(rows)-room))
-	for i := first; i < len(rows) && i < first+room; i++ {
-		line := m.eventLine(rows[i], w)
-		if i == m.overlay.pick {
-			line = s.Select.Render(cells.Fit(cells.Strip(line), w))
+	for i := m.firstRow(rows, pick, room, w); i < len(rows) && len(lines) < h; i++ {
+		if i > 0 && rows[i].event != nil && rows[i-1].event == nil && i != pick {
+			lines = append(lines, "")
 		}
-		lines = append(lines, line)
+		lines = append(lines, m.happenedLines(rows[i], i == pick, w)...)
 	}
-	return lines
+	return append(lines, m.blindLines(w)...)
+}
+
+// firstRow is the first row drawn, so that the one under the cursor is seen
+// whole where it fits.
+func (m *Model) firstRow(rows []happenedRow, pick, room, w int) int {
+	room -= len(m.happenedLines(rows[pick], true, w))
+	first := pick
+	for first > 0 {
+		need := 1
+		if r := rows[first-1]; r.event == nil {
+			need = 3 // with its sentence and the blank line that may follow
+		}
+		if room -= need; room < 0 {
+			break
+		}
+		first--
+	}
+	return first
 }
 
 // eventLine is one event: when, what, whom, and how so.

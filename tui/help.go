@@ -8,6 +8,7 @@ import (
 	"dynascope/sources"
 	"dynascope/sources/text"
 	"dynascope/tui/cells"
+	"dynascope/tui/judged"
 	"dynascope/tui/pane"
 )
 
@@ -88,7 +89,7 @@ func (m *Model) glossaryLines(w int) []string {
 // count, source, query, age, and what would bring a missing one.
 func (m *Model) explainLines(w int) []string {
 	s := m.styles
-	needs := factNeeds
+	needs := judged.Needs()
 	if ex, ok := m.pane().(pane.Explainer); ok {
 		if got := ex.Explain(m.frame()); len(got) > 0 {
 			needs = got

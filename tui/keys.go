@@ -91,7 +91,7 @@ var bindings = []binding{
 	{action: actTargets, keys: []string{"t"}, help: "targets: health, what each scrape costs, and what discovery tried", group: "figures"},
 	{action: actDeployment, keys: []string{"d"}, help: "pick a deployment and a model, or everything", group: "figures"},
 	{action: actCopy, keys: []string{"y"}, help: "copy the focused part, or what lies over it, as text (OSC 52)", group: "figures"},
-	{action: actEvents, keys: []string{"v"}, help: "what happened, newest first; enter goes there", group: "figures"},
+	{action: actEvents, keys: []string{"v"}, help: "verdicts with their evidence and advice, and what happened; enter goes there", group: "figures"},
 	{action: actBaseline, keys: []string{"b"}, help: "mark the window on screen as the baseline", group: "figures"},
 	{action: actCompare, keys: []string{"c"}, help: "compare with the baseline, and stop comparing", group: "figures"},
 	{action: actLog, keys: []string{"@"}, help: "action log: every request sent to a server, and its answer", group: "program"},

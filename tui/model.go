@@ -12,10 +12,12 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"dynascope/profiling/triage/verdict"
 	"dynascope/sources"
 	"dynascope/sources/catalog"
 	"dynascope/sources/feed"
 	"dynascope/themes"
+	"dynascope/tui/judged"
 	"dynascope/tui/pane"
 	"dynascope/tui/report"
 )
@@ -30,6 +32,8 @@ type Options struct {
 	Feed    Feed
 	Catalog *catalog.Catalog
 	Panes   []pane.Pane
+	// Court is by what every moment is judged; without rules none is.
+	Court verdict.Court
 	// Name is the deployment's name in the title; empty shows the model.
 	Name string
 	// Tick is how often the feed is asked while live; zero means a second.
@@ -114,6 +118,7 @@ type Model struct {
 	follows  int // questions in a row that followed from an answer
 	picker   picker
 	events   events
+	judging  judging
 	compare  compare
 	details  details
 	overlay  overlay
@@ -182,9 +187,9 @@ func (m *Model) clock() tea.Cmd {
 	return tea.Tick(tick, func(time.Time) tea.Msg { return tickedMsg{} })
 }
 
-// needs is the union of what the visible pane and the facts line draw.
+// needs is the union of what the visible pane and the verdict line draw.
 func (m *Model) needs() []sources.Need {
-	out := append([]sources.Need(nil), factNeeds...)
+	out := judged.Needs()
 	out = append(out, m.compare.needs()...)
 	if p := m.pane(); p != nil {
 		out = append(out, p.Needs(m.frame())...)
@@ -203,7 +208,7 @@ func (m *Model) pane() pane.Pane {
 func (m *Model) frame() pane.Frame {
 	w, h := m.paneArea()
 	return pane.Frame{
-		W: w, H: h, Snap: m.snap, Styles: m.styles, SLA: m.SLA, Window: m.window,
+		W: w, H: h, Snap: m.snap, Judgement: m.judging.is, Styles: m.styles, SLA: m.SLA, Window: m.window,
 		Source: m.source, Zoom: m.zoom, Paused: !m.at.IsZero(), LowBandwidth: m.LowBandwidth,
 		Events: m.events.all, Compare: m.compare.on, Changes: m.compare.rows, Details: m.details.known,
 	}

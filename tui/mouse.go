@@ -69,6 +69,9 @@ func (m *Model) wheel(at tea.Mouse) tea.Cmd {
 	case o.kind == actDeployment:
 		o.pick = max(0, min(o.pick+step, len(m.pickerRows())-1))
 		return nil
+	case o.kind == actEvents:
+		o.pick = max(0, min(o.pick+step, len(m.happenedRows())-1))
+		return nil
 	case o.open() && o.kind != actFilter:
 		o.scroll = max(0, min(o.scroll, m.overlayTop())+3*step)
 		return nil

@@ -5,6 +5,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"dynascope/profiling/triage/verdict"
 	"dynascope/themes"
 	"dynascope/tui/cells"
 	"dynascope/tui/pane"
@@ -17,6 +18,8 @@ type overlay struct {
 	err    string
 	scroll int
 	pick   int
+	// about is the verdict whose evidence is shown.
+	about *verdict.Verdict
 	// filtering: keys edit the input that narrows the list of events.
 	filtering bool
 }
@@ -85,7 +88,7 @@ func (m *Model) overlayKey(key string, msg tea.KeyPressMsg) tea.Cmd {
 	}
 	switch m.shipped(key) {
 	case "esc", "q", "enter":
-		m.overlay = overlay{}
+		m.closeOverlay()
 	case "j", "down":
 		m.overlay.scroll++
 	case "k", "up":
@@ -103,11 +106,22 @@ func (m *Model) overlayKey(key string, msg tea.KeyPressMsg) tea.Cmd {
 		switch b, _ := m.keys.lookup(key); b.action {
 		case m.overlay.kind:
 			m.overlay = overlay{}
+		case actExplain:
+			m.closeOverlay()
 		case actCopy:
 			return m.copy()
 		}
 	}
 	return nil
+}
+
+// closeOverlay backs out of it: from a verdict's evidence to the list.
+func (m *Model) closeOverlay() {
+	o := m.overlay
+	m.overlay = overlay{}
+	if o.kind == showingEvidence {
+		m.overlay = overlay{kind: actEvents, pick: o.pick, input: o.input}
+	}
 }
 
 // typeKey edits the filter or the palette's text. The filter works while it
@@ -195,6 +209,8 @@ func (m *Model) overlayLines(w, h int) []string {
 		return m.pickerLines(w, h)
 	case actEvents:
 		return m.eventLines(w, h)
+	case showingEvidence:
+		return m.evidenceLines(w)
 	case actCompare:
 		return m.comparisonLines(w)
 	case actLog:

@@ -21,7 +21,9 @@ type question struct {
 	open   bool
 	n      int // counts them
 	ask    feed.Ask
-	scope  string // the deployment's name
+	needs  []sources.Need // of the screen, when it was asked
+	judges bool           // it is a judgement's
+	scope  string         // the deployment's name
 	began  time.Time
 	again  bool // something changed meanwhile: ask again at once
 	gaveUp bool
@@ -56,16 +58,17 @@ func (m *Model) ask() tea.Cmd {
 			return nil
 		}
 		n, rest := q.n, patience-m.Now().Sub(q.began)
-		if rest <= 0 {
+		if rest <= 0 || q.judges { // what its questions answered so far is kept by the feed
 			return m.giveUp(n)
 		}
 		return tea.Tick(rest, func(time.Time) tea.Msg { return impatientMsg{n} })
 	}
 	ctx, cancel := context.WithCancel(m.ctx)
+	needs := m.needs()
 	m.question = question{
-		open: true, n: q.n + 1, began: m.Now(), scope: m.picker.chosen.Name, cancel: cancel,
+		open: true, n: q.n + 1, began: m.Now(), scope: m.picker.chosen.Name, cancel: cancel, needs: needs,
 		ask: feed.Ask{
-			Needs: m.needs(), At: m.at, Window: m.window, Scope: m.picker.chosen.Scope,
+			Needs: needs, At: m.at, Window: m.window, Scope: m.picker.chosen.Scope,
 			Events: m.eventSpan(), Baseline: m.compare.asked(), Courses: m.compare.courses(m.window),
 		},
 	}
@@ -89,7 +92,10 @@ func (m *Model) ask() tea.Cmd {
 // movedOn says that the question under way is no longer what is wanted.
 func (m *Model) movedOn() bool {
 	q := m.question
-	return !q.ask.At.Equal(m.at) || q.ask.Window != m.window || q.ask.Events != m.eventSpan() || q.ask.Baseline != m.compare.asked() || q.scope != m.picker.chosen.Name || !slices.Equal(q.ask.Needs, m.needs())
+	if !q.ask.At.Equal(m.at) || q.ask.Window != m.window || q.scope != m.picker.chosen.Name || !slices.Equal(q.needs, m.needs()) {
+		return true
+	}
+	return !q.judges && (q.ask.Events != m.eventSpan() || q.ask.Baseline != m.compare.asked())
 }
 
 // giveUp ends question n where it still goes on and nobody waits for it.
@@ -107,7 +113,9 @@ func (m *Model) answered(msg answeredMsg) tea.Cmd {
 	again := q.again
 	if msg.snap != nil && !q.gaveUp && m.wanted(msg) {
 		m.snap, m.span, m.tried = msg.snap, msg.span, msg.tried
-		m.happened(msg.jobs)
+		m.forget()
+		m.events.jobs = msg.jobs
+		m.happened()
 		m.compared()
 	}
 	q.open, q.gaveUp = false, false
@@ -116,12 +124,12 @@ func (m *Model) answered(msg answeredMsg) tea.Cmd {
 	}
 	// What the pane needs can follow from what has just come (the span of its
 	// charts, a worker that appeared): ask for the rest at once.
-	if m.follows < mostFollows && !slices.Equal(q.ask.Needs, m.needs()) {
+	if m.follows < mostFollows && !slices.Equal(q.needs, m.needs()) {
 		m.follows++
 		return m.ask()
 	}
 	m.follows = 0
-	return m.askDetails()
+	return tea.Batch(m.askJudgement(), m.askDetails())
 }
 
 // wanted drops an answer for a moment or a deployment that the user has left

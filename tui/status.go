@@ -2,25 +2,13 @@ package tui
 
 import (
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
 	"dynascope/sources"
 	"dynascope/sources/text"
 	"dynascope/tui/cells"
-	"dynascope/tui/figure"
-)
-
-// The facts line asks for these, whatever screen is shown. Until verdicts
-// exist it states facts: no severity, no cause.
-var (
-	factTTFT    = sources.Need{Key: "frontend.ttft", Form: sources.FormBuckets}
-	factEngine  = sources.Need{Key: "engine.ttft", Form: sources.FormBuckets}
-	factRunning = sources.Need{Key: "engine.running", Form: sources.FormNow}
-	factWaiting = sources.Need{Key: "engine.waiting", Form: sources.FormNow}
-	factKV      = sources.Need{Key: "engine.kv_usage", Form: sources.FormNow}
-	factNeeds   = []sources.Need{factTTFT, factEngine, factRunning, factWaiting, factKV}
+	"dynascope/tui/judged"
 )
 
 // header is the first line: what is watched, by which store, at what moment.
@@ -169,52 +157,13 @@ func (m *Model) windowMark() string {
 	return w
 }
 
-// facts is the second line: what is so, with its count and source.
-func (m *Model) facts() string {
+// verdictLine is the second line: what is wrong, or why nothing seems to be.
+func (m *Model) verdictLine() string {
 	s := m.styles
 	if m.snap == nil {
 		return cells.Line(m.w, cells.L(" "+s.Dim.Render("asking the targets for their first page"+s.G.Ellipsis), 0))
 	}
-	if why := m.silence(); why != "" {
-		return cells.Line(m.w, cells.L(" "+s.Warn.Render(s.G.Unknown+" NO DATA")+"  "+why, 0))
-	}
-	parts := []cells.Part{cells.L(" "+m.ttftFact(), 0)}
-	whole := false
-	add := func(label string, n sources.Need, priority int) {
-		f := m.snap.Figure(n)
-		whole = whole || f.AllModels
-		parts = append(parts, cells.Part{Text: s.Dim.Render(label+" ") + figure.Value(f, m.snap.At, s), Priority: priority, Sep: s.Dim.Render(" · ")})
-	}
-	add("running", factRunning, 3)
-	add("queue", factWaiting, 1)
-	add("KV", factKV, 2)
-	if whole {
-		parts = append(parts, cells.Part{Text: s.Dim.Render("all models"), Priority: 4, Sep: s.Dim.Render(" · ")})
-	}
-	if n := m.staleTargets(); n != "" {
-		parts = append(parts, cells.Part{Text: s.Warn.Render(s.G.Warn) + " " + n, Priority: 0, Sep: s.Dim.Render(" · ")})
-	}
-	return cells.Line(m.w, parts...)
-}
-
-// ttftFact states the p95 with its count and where it was measured; without a
-// frontend the engine's.
-func (m *Model) ttftFact() string {
-	s := m.styles
-	f, from := m.snap.Figure(factTTFT), "frontend"
-	if f.Status == sources.StatusAbsent {
-		if e := m.snap.Figure(factEngine); e.Status != sources.StatusAbsent {
-			f, from = e, "engine"
-		}
-	}
-	out := s.Dim.Render("TTFT p95 ") + figure.Quantile(f, 0.95, s)
-	if b, ok := f.Buckets(); ok && b.N > 0 {
-		if f.AllModels {
-			from += ", all models"
-		}
-		out += s.Dim.Render(" (n " + text.Count(math.Round(b.N)) + ", " + from + ")")
-	}
-	return out
+	return judged.Line{Snap: m.snap, Judgement: m.judging.is, TTFT: m.SLA.TTFT, Styles: s, Clock: m.moment, Silence: m.silence()}.Draw(m.w)
 }
 
 // silence says why there is nothing to show, with the first hint that helps.
@@ -249,27 +198,6 @@ func (m *Model) silence() string {
 		return "waiting for the first answer of " + plural(len(m.snap.Targets), "target")
 	}
 	return text.Clean(first, 300)
-}
-
-// staleTargets counts the dead among the targets: "1 of 3 targets stale 12 s".
-func (m *Model) staleTargets() string {
-	down, oldest := 0, m.snap.At
-	for _, t := range m.snap.Targets {
-		if t.Health == sources.HealthDown {
-			down++
-			if !t.LastGood.IsZero() && t.LastGood.Before(oldest) {
-				oldest = t.LastGood
-			}
-		}
-	}
-	if down == 0 {
-		return ""
-	}
-	out := fmt.Sprintf("%d of %s stale", down, plural(len(m.snap.Targets), "target"))
-	if age := m.snap.At.Sub(oldest); age > 0 {
-		out += " " + text.Age(age)
-	}
-	return out
 }
 
 // tabLabel is a screen's name with its number.

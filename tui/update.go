@@ -31,6 +31,8 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, tea.Batch(m.ask(), m.renewScope(), m.clock())
 	case answeredMsg:
 		return m, m.answered(msg)
+	case judgedMsg:
+		return m, m.judged(msg)
 	case impatientMsg:
 		return m, m.giveUp(msg.n)
 	case deploymentsMsg:

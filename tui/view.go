@@ -8,7 +8,7 @@ import (
 	"dynascope/tui/cells"
 )
 
-// The frame's rows: header, facts, tabs above the pane and the footer below.
+// The frame's rows: header, verdict, tabs above the pane and the footer below.
 const (
 	rowsAbove = 3
 	rowsBelow = 1
@@ -23,6 +23,7 @@ type drawn struct {
 
 type drawnKey struct {
 	seq    uint64
+	judged int
 	w, h   int
 	active int
 	source string
@@ -59,7 +60,7 @@ func (m *Model) screen() string {
 	if m.w <= 0 || m.h <= 0 {
 		return ""
 	}
-	rows := []string{m.header(), m.facts(), m.tabs()}
+	rows := []string{m.header(), m.verdictLine(), m.tabs()}
 	w, h := m.paneArea()
 	var body string
 	if m.overlay.open() {
@@ -92,7 +93,7 @@ func (m *Model) paneView(w, h int) string {
 	if p == nil || h <= 0 {
 		return cells.Blank(w, h)
 	}
-	key := drawnKey{w: w, h: h, active: m.active, source: string(m.source), zoom: m.zoom, paused: !m.at.IsZero(), window: int64(m.window)}
+	key := drawnKey{judged: m.judging.n, w: w, h: h, active: m.active, source: string(m.source), zoom: m.zoom, paused: !m.at.IsZero(), window: int64(m.window)}
 	if m.snap != nil {
 		key.seq = m.snap.Seq
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"dynascope/profiling/triage"
+	"dynascope/profiling/triage/verdict"
 	"dynascope/sources"
 	"dynascope/themes"
 )
@@ -55,6 +56,13 @@ type Filterer interface {
 // beside the drawing and hands it over in Frame.Details.
 type Detailer interface {
 	Details(Frame) []DetailNeed
+}
+
+// Finder is a pane that can put its cursor on whom a verdict is about.
+type Finder interface {
+	// Find goes there, and says whether there is such a one. The frame may not
+	// hold the answers to the pane's needs yet.
+	Find(verdict.Culprit, Frame) bool
 }
 
 // Action is something a key can ask of a pane. The root owns the keys; panes
@@ -125,8 +133,11 @@ type Frame struct {
 	LowBandwidth bool
 	// Paused: the user stopped the view or went back in time.
 	Paused bool
-	// Events are what happened, newest first: those of the snapshot and those
-	// of this program's jobs.
+	// Judgement is what is wrong at the moment shown; nil while it is not
+	// known, or without rules. It is immutable.
+	Judgement *verdict.Judgement
+	// Events are what happened, newest first: those of the snapshot, those of
+	// this program's jobs, and beginnings and ends of verdicts.
 	Events []sources.Event
 	// Compare: numbers are compared with those of Snap.Baseline, where a
 	// window is marked.
