@@ -10,5 +10,8 @@ import (
 func All() []verdict.Rule {
 	return slices.Concat(
 		saturation(),
+		router(),
+		frontend(),
+		requests(),
 	)
 }
