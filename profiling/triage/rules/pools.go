@@ -402,8 +402,11 @@ func (p *pool) count(of func(member) bool) string {
 	if p.role != "aggregated" {
 		who = p.role + " workers"
 	}
+	if p.several {
+		who += " of " + p.model
+	}
 	if len(p.workers) == 1 {
-		return "the only " + strings.TrimSuffix(who, "s")
+		return "the only " + strings.Replace(who, "workers", "worker", 1)
 	}
 	return fmt.Sprintf("%d of %d %s", n, len(p.workers), who)
 }
