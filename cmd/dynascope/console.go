@@ -37,6 +37,11 @@ func (c *configuration) keys() (map[string][]string, error) {
 
 // actionLog is the user's file of what was sent to servers.
 func actionLog() *tui.ActionLog {
+	return tui.NewActionLog(filepath.Join(stateFolder(), "actions.jsonl"))
+}
+
+// stateFolder is where this program keeps what one run leaves for the next.
+func stateFolder() string {
 	dir := os.Getenv("XDG_STATE_HOME")
 	if !filepath.IsAbs(dir) {
 		home, err := os.UserHomeDir()
@@ -45,7 +50,7 @@ func actionLog() *tui.ActionLog {
 		}
 		dir = filepath.Join(home, ".local", "state")
 	}
-	return tui.NewActionLog(filepath.Join(dir, "dynascope", "actions.jsonl"))
+	return filepath.Join(dir, "dynascope")
 }
 
 // dummy is an action that reaches no server, for the demo.

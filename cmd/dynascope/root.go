@@ -29,6 +29,7 @@ type settings struct {
 	mouse    bool
 	conf     *configuration
 	dummy    *pane.Command // of the demo
+	baseline baselineFile
 
 	once bool
 	json bool
@@ -89,7 +90,9 @@ a terminal it prints --once and ends.`,
 
 	demo, record, sim := demoCommand(in, out, errOut, conf), recordCommand(conf), simCommand()
 	cmd.AddCommand(demo, record, sim, versionCommand())
-	conf.attach(cmd, demo, record, sim)
+	baselines, learn := baselineCommand(conf)
+	cmd.AddCommand(baselines)
+	conf.attach(cmd, demo, record, sim, learn)
 	return cmd
 }
 
@@ -121,6 +124,7 @@ func (s *settings) flags(cmd *cobra.Command) {
 	f.DurationVar(&s.window, "window", 5*time.Minute, "look-back of rates and histograms")
 	f.DurationVar(&s.sla.TTFT, "sla-ttft", 500*time.Millisecond, "time to first token that was promised")
 	f.DurationVar(&s.sla.ITL, "sla-itl", 25*time.Millisecond, "inter-token latency that was promised")
+	f.Var(&s.baseline, "baseline", "`FILE` of baselines instead of those in the state directory (see dynascope baseline)")
 	f.StringVar(&s.theme, "theme", "", "colours: dark, light, high-contrast, colour-blind, mono")
 	f.BoolVar(&s.ascii, "ascii", false, "draw with 7-bit characters only")
 	f.BoolVar(&s.readOnly, "read-only", false, "refuse everything that would change a server")
