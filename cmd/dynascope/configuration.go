@@ -35,7 +35,7 @@ func (c *configuration) attach(root *cobra.Command, subs ...*cobra.Command) {
 	commands := append([]*cobra.Command{root}, subs...)
 	for _, cmd := range commands {
 		fs := cmd.Flags()
-		config.Mark(fs, config.FlagOnly, "once", "json", "at", "recorded", "truth")
+		config.Mark(fs, config.FlagOnly, "once", "json", "at", "recorded", "truth", "every", "verbose")
 		config.Mark(fs, config.Source, "target", "targets", "prometheus", "data")
 		config.Mark(fs, config.Credential, "bearer-token-file", "username", "password-file", "cert-file", "key-file", "insecure",
 			"prometheus-bearer-token-file", "prometheus-username", "prometheus-password-file", "prometheus-cert-file", "prometheus-key-file",

@@ -45,7 +45,10 @@ func run(ctx context.Context, args []string, in *os.File, out, errOut *os.File) 
 	cmd.SetArgs(args)
 	cmd.SetOut(out)
 	cmd.SetErr(errOut)
-	err := cmd.ExecuteContext(ctx)
+	ran, err := cmd.ExecuteContextC(ctx)
+	if ran != nil && ran.Name() == "check" {
+		err = unknownStatus(err) // also of flags and files that cannot be read
+	}
 	var exit exitError
 	switch {
 	case err == nil:

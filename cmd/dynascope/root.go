@@ -88,8 +88,8 @@ a terminal it prints --once and ends.`,
 	f.StringVar(&s.pick, "deployment", "", "begin with this deployment, as d lists it")
 	s.collectFlags(cmd)
 
-	demo, record, sim := demoCommand(in, out, errOut, conf), recordCommand(conf), simCommand()
-	cmd.AddCommand(demo, record, sim, versionCommand())
+	demo, record, sim, check := demoCommand(in, out, errOut, conf), recordCommand(conf), simCommand(), checkCommand(out, conf)
+	cmd.AddCommand(check, demo, record, sim, versionCommand())
 	baselines, learn := baselineCommand(conf)
 	cmd.AddCommand(baselines)
 	conf.attach(cmd, demo, record, sim, learn)

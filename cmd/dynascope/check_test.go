@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"dynascope/profiling/triage/rules"
+	"dynascope/tui/report"
+)
+
+// What keeps check from judging ends with the status for not knowing, whoever
+// refuses it.
+func TestCheckFailures(t *testing.T) {
+	for name, c := range map[string]struct {
+		file, want string
+		args       []string
+	}{
+		"flag":     {want: "unknown flag", args: []string{"--bogus"}},
+		"argument": {want: "unknown command", args: []string{"now"}},
+		"file":     {file: "broken: [\n", want: "config.yaml:1:", args: nil},
+		"value":    {want: "--for", args: []string{"--for", "0s"}},
+		"data":     {want: "hint:", args: []string{"--data", "/nowhere/at/all"}},
+		"every":    {want: "hint: --scenario", args: []string{"--every", "5s"}},
+		"scenario": {want: "none is called", args: []string{"--scenario", "helthy"}},
+		"late":     {want: "the scenario ends", args: []string{"--scenario", "router-queue", "--at", "9h"}},
+		"moment":   {want: "hint: --at 10m", args: []string{"--scenario", "healthy", "--at", "03:12"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, errOut, code := program(t, c.file, "", append([]string{"check"}, c.args...)...)
+			if code != 3 || !strings.Contains(errOut, c.want) || out != "" {
+				t.Errorf("%d %q %q", code, out, errOut)
+			}
+		})
+	}
+}
+
+// A page that nobody serves proves nothing.
+func TestCheckUnknown(t *testing.T) {
+	out, errOut, code := program(t, "", "", "check", "--target", "http://127.0.0.1:1", "--gpus=false", "--for", "50ms", "--json")
+	var doc struct {
+		Schema, State, Line string
+		Exit                int
+	}
+	if err := json.Unmarshal([]byte(out), &doc); err != nil {
+		t.Fatalf("%v\n%s%s", err, out, errOut)
+	}
+	if doc.Schema != report.CheckSchema || doc.Exit != code || code == 0 {
+		t.Errorf("%d %+v", code, doc)
+	}
+}
+
+// The scenario of a configuration is the demo's: check looks at what runs.
+func TestCheckIgnoresTheDemo(t *testing.T) {
+	out, errOut, code := program(t, "scenario: healthy\n", "", "check", "--target", "http://127.0.0.1:1", "--gpus=false", "--for", "50ms")
+	if code == 0 || !strings.Contains(out, "0 targets answer") {
+		t.Errorf("%d %q %q", code, out, errOut)
+	}
+	if out, errOut, _ := program(t, "scenario: healthy\n", "", "demo", "--print-config"); !strings.Contains(out, `scenario: "healthy"`) {
+		t.Errorf("%q %q", out, errOut)
+	}
+}
+
+func TestCheckScenario(t *testing.T) {
+	type line struct {
+		Schema, Scenario, State string
+		AtS                     float64 `json:"at_s"`
+		Verdicts                []struct{ Code string }
+	}
+	play := func(args ...string) (lines []line) {
+		t.Helper()
+		out, errOut, code := program(t, "", "", append([]string{"check", "--json", "--scenario", "healthy"}, args...)...)
+		if code != 0 {
+			t.Fatalf("%d %s", code, errOut)
+		}
+		for in := bufio.NewScanner(strings.NewReader(out)); in.Scan(); {
+			var l line
+			if err := json.Unmarshal(in.Bytes(), &l); err != nil {
+				t.Fatalf("%v: %s", err, in.Text())
+			}
+			if l.Schema != report.CodesSchema || l.Scenario != "healthy" {
+				t.Errorf("%s", in.Text())
+			}
+			if len(rules.All()) > 0 && l.State != "healthy" && l.State != "learning" && l.AtS > 10 {
+				t.Errorf("%s", in.Text())
+			}
+			lines = append(lines, l)
+		}
+		return lines
+	}
+	if got := play("--at", "30s"); len(got) != 1 || got[0].AtS != 30 {
+		t.Errorf("one moment: %+v", got)
+	}
+	if testing.Short() {
+		return
+	}
+	got := play("--at", "19m30s", "--every", "10s", "--interval", "5s")
+	if len(got) != 4 || got[3].AtS != (20*time.Minute).Seconds() {
+		t.Errorf("from a moment on: %+v", got)
+	}
+}
