@@ -1,0 +1,82 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"dynascope/sources"
+)
+
+// presence tells which parts of a deployment are not watched.
+func presence(g *Gathered) (out []Finding) {
+	if g.Snap == nil {
+		return nil
+	}
+	var workers, unscraped []sources.Worker
+	frontend := slices.ContainsFunc(g.Endpoints, func(e Endpoint) bool { return e.Role == "frontend" })
+	for _, w := range g.Snap.Workers {
+		switch {
+		case w.State == sources.WorkerUnscraped:
+			unscraped = append(unscraped, w)
+		case w.State != sources.WorkerStandalone && w.Instance != "":
+			workers = append(workers, w)
+		}
+		if w.State == sources.WorkerUnlisted {
+			f := found("worker-unlisted", w.Short, fmt.Sprintf("Its page %s is scraped, and the KV router does not list it.", w.Instance))
+			f.Do = "look at its namespace (" + w.Namespace + ") and its discovery plane; it gets no traffic from that router"
+			out = append(out, f)
+		}
+		if w.Engine == "" && w.ID != "" && w.State == sources.WorkerUp {
+			f := found("engine-silent", w.Short, fmt.Sprintf("Its page %s has Dynamo's families and none of an engine's.", w.Instance))
+			f.Do = "start an SGLang worker with --enable-metrics"
+			if w.Role == "prefill" {
+				f.Why = "a mocker that only prefills has none either"
+			}
+			out = append(out, f)
+		}
+	}
+	switch answered := slices.ContainsFunc(g.Endpoints, Endpoint.Answered); {
+	case !answered:
+	case len(workers) > 0 && !frontend:
+		f := found("frontend-missing", "", fmt.Sprintf("%s of Dynamo, and no frontend's page that answers.", count(len(workers), "worker")))
+		f.Do = "name the frontend: --target http://HOST:8000 (--http-port)"
+		out = append(out, f)
+	case frontend && len(workers) == 0 && len(unscraped) == 0:
+		f := found("workers-missing", "", "A frontend, and not one worker's page that answers.")
+		f.Do = "start the workers with DYN_SYSTEM_PORT and name these ports: --target http://HOST:8081"
+		out = append(out, f)
+	}
+	for _, w := range unscraped {
+		who := w.Short
+		if w.Namespace != "" {
+			who = w.Namespace + "/" + who
+		}
+		f := found("worker-unscraped", who, fmt.Sprintf("The router lists worker %s%s, and no target is its page.", w.Short, roleWords(w)))
+		f.Do = "start it with DYN_SYSTEM_PORT, and add that port to the targets"
+		if g.Remote != nil {
+			f.Do = "start it with DYN_SYSTEM_PORT, and add that port to the server's configuration"
+			f.Lines = scrapeConfig("dynamo-worker", []string{"HOST:PORT"})
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+func roleWords(w sources.Worker) string {
+	if w.Role == "" {
+		return ""
+	}
+	return " (" + w.Role + ")"
+}
+
+// others tells what the collection complains about.
+func others(g *Gathered) []Finding {
+	if g.Snap == nil || g.Snap.Warning == "" || g.Remote != nil {
+		return nil
+	}
+	said, hint, _ := strings.Cut(g.Snap.Warning, "; hint: ")
+	f := found("collection", "", sentence(said))
+	f.Do = hint
+	return []Finding{f}
+}

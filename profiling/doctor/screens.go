@@ -1,0 +1,143 @@
+package doctor
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"dynascope/sources"
+	"dynascope/sources/catalog"
+)
+
+// byItself begins the notes of families that need no flag: they come with the
+// first event of their kind.
+const byItself = "appears with the first"
+
+// absence is why figures of a screen have no source, and which.
+type absence struct {
+	note   string
+	titles []string
+}
+
+// screens tells which screens stay empty, and what fills them: the status of
+// every figure that they ask for, and the catalogue's notes.
+func screens(g *Gathered) (out []Finding) {
+	if g.Snap == nil || !slices.ContainsFunc(g.Endpoints, Endpoint.Answered) {
+		return nil
+	}
+	for _, s := range g.Screens {
+		asked, lacking, later := 0, 0, 0
+		var why []absence
+		foreign := true // all of it is of a part that this deployment has not
+		seen := map[string]bool{}
+		for _, n := range s.Needs {
+			if seen[n.Key] {
+				continue
+			}
+			seen[n.Key] = true
+			f := g.Snap.Figure(n)
+			asked++
+			if f.Status != sources.StatusAbsent {
+				foreign = false
+				continue
+			}
+			lacking++
+			if waits(f.Note) {
+				later++
+				foreign = false
+				continue
+			}
+			foreign = foreign && g.foreign(n.Key, 0)
+			note := cmp.Or(f.Note, "no release seen here exports it")
+			i := slices.IndexFunc(why, func(a absence) bool { return a.note == note })
+			if i < 0 {
+				why, i = append(why, absence{note: note}), len(why)
+			}
+			why[i].titles = append(why[i].titles, cmp.Or(f.Title, n.Key))
+		}
+		if len(why) == 0 {
+			continue
+		}
+		slices.SortStableFunc(why, func(a, b absence) int { return cmp.Compare(len(b.titles), len(a.titles)) })
+		subject := strings.TrimSpace(s.Key + " " + s.Title)
+		f := found("screen-partly", subject, fmt.Sprintf("%d of %d figures have no source.", lacking, asked))
+		if lacking == asked {
+			f = found("screen-empty", subject, fmt.Sprintf("None of its %d figures has a source.", asked))
+			if foreign {
+				f.Severity = Note
+				f.Why = "this deployment has no such part"
+			}
+		}
+		if later > 0 {
+			f.Details = append(f.Details, fmt.Sprintf("%d appear by themselves, with the first event of their kind", later))
+		}
+		for _, a := range why {
+			f.Details = append(f.Details, a.note+": "+some(a.titles, 4))
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// waits says whether a family only needs something to happen.
+func waits(note string) bool {
+	parts := strings.Split(note, "; ")
+	return strings.HasPrefix(parts[len(parts)-1], byItself)
+}
+
+// foreign says whether a figure belongs to Dynamo's frontend, router or
+// workers and there is none of Dynamo here.
+func (g *Gathered) foreign(key string, depth int) bool {
+	for _, e := range g.Endpoints {
+		if e.Role == "frontend" {
+			return false
+		}
+	}
+	for _, w := range g.Snap.Workers {
+		if w.State != sources.WorkerStandalone {
+			return false
+		}
+	}
+	m, ok := g.Catalog.Metric(key)
+	if !ok || depth > 4 {
+		return false
+	}
+	if m.Kind == catalog.Derived {
+		for _, part := range strings.Split(m.Expr, "{")[1:] {
+			inner, _, ok := strings.Cut(part, ":")
+			if ok && !g.foreign(inner, depth+1) {
+				return false
+			}
+		}
+		return true
+	}
+	return !slices.ContainsFunc(m.Variants, func(v catalog.Variant) bool { return !slices.Contains(dynamoProducers, v.Producer) })
+}
+
+// needDone is how many requests the frontend finished since it started.
+var needDone = sources.Need{Key: "requests.done", Form: sources.FormTotal}
+
+// Needs are the questions of the rules themselves.
+func Needs() []sources.Need {
+	out := []sources.Need{needDone}
+	for _, r := range gridRows {
+		out = append(out, sources.Need{Key: r.key, Form: sources.FormBuckets})
+	}
+	return out
+}
+
+// traffic tells that nothing has happened yet.
+func traffic(g *Gathered) []Finding {
+	if g.Snap == nil || !slices.ContainsFunc(g.Endpoints, func(e Endpoint) bool { return e.Role == "frontend" && e.Answered() }) {
+		return nil
+	}
+	fig := g.Snap.Figure(needDone)
+	if v, ok := fig.Value(); fig.Status != sources.StatusAbsent && (!ok || v > 0) {
+		return nil
+	}
+	f := found("no-traffic", "", "The frontend has not finished a request since it started.")
+	f.Why = "latency families appear with the first request: absent is not zero"
+	f.Do = "send one request, then look again"
+	return []Finding{f}
+}
