@@ -9,6 +9,7 @@ import (
 
 	"dynascope/bench/sim/scenario"
 	"dynascope/cmd/dynascope/trial"
+	"dynascope/profiling/triage/rules"
 	"dynascope/profiling/triage/verdict"
 	"dynascope/tui/report"
 )
@@ -40,8 +41,8 @@ func (s *checkSettings) playScenario(cmd *cobra.Command, out *os.File) error {
 	if o.Every == 0 {
 		o.Every = scenarioEvery
 	}
-	court := s.court()
-	o.Rules = court.Rules
+	// Baselines of real deployments are not the simulation's.
+	o.Rules = rules.All()
 	// What the scenario promises holds unless the user promises otherwise.
 	o.SLA = verdict.SLA{TTFT: sc.SLA.TTFT, ITL: sc.SLA.ITL}
 	if o.SLA.TTFT == 0 || cmd.Flags().Changed("sla-ttft") {

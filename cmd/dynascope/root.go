@@ -92,7 +92,7 @@ a terminal it prints --once and ends.`,
 	cmd.AddCommand(check, demo, record, sim, versionCommand())
 	baselines, learn := baselineCommand(conf)
 	cmd.AddCommand(baselines)
-	conf.attach(cmd, demo, record, sim, learn)
+	conf.attach(cmd, demo, record, sim, check, learn)
 	return cmd
 }
 
