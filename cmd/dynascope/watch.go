@@ -11,6 +11,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/term"
 
+	"dynascope/profiling/triage/verdict"
+	"dynascope/sources"
 	"dynascope/sources/catalog"
 	"dynascope/sources/feed"
 	"dynascope/themes"
@@ -47,7 +49,7 @@ func watch(ctx context.Context, s settings, in, out, errOut *os.File) (err error
 		return err
 	}
 	model, err := tui.New(ctx, tui.Options{
-		Feed: f, Catalog: cat, Panes: s.panes(), Name: s.name, Tick: o.tick, Pace: o.pace, Window: s.window,
+		Feed: f, Catalog: cat, Panes: s.panes(), Court: s.court(), Name: s.name, Tick: o.tick, Pace: o.pace, Window: s.window,
 		SLA: s.sla, Theme: s.theme, ASCII: s.ascii, NoColor: os.Getenv("NO_COLOR") != "", LowBandwidth: s.lean,
 		At: o.at, Recording: o.recorded != nil, Recorded: o.recorded,
 		Deployments: lister(o, cat), Deployment: tui.Deployment{Name: s.pick},
@@ -85,11 +87,12 @@ func once(ctx context.Context, s settings, o *origin, f tui.Feed, cat *catalog.C
 		return err
 	}
 	all := s.panes()
-	needs := report.Needs()
+	court := s.court()
+	needs := append(report.Needs(), court.Needs()...)
 	for _, p := range all {
 		needs = append(needs, p.Needs(frame)...)
 	}
-	ask := feed.Ask{Needs: needs, Window: frame.Window, At: o.now()}
+	ask := feed.Ask{Needs: needs, Window: frame.Window, At: o.now(), Events: verdict.Span}
 	if s.pick != "" {
 		list, err := lister(o, cat)(ctx)
 		if err != nil {
@@ -102,12 +105,14 @@ func once(ctx context.Context, s settings, o *origin, f tui.Feed, cat *catalog.C
 		ask.Scope = picked.Scope
 	}
 	frame.Snap = f.Tick(ctx, ask)
+	frame.Judgement = court.Judge(frame.Snap)
+	frame.Events = recent(frame)
 	var tried []report.TriedLine
 	if o.tried != nil {
 		tried = o.tried()
 	}
 	if s.json {
-		err = report.JSON(out, frame.Snap, s.sla, tried...)
+		err = report.JSON(out, frame, tried...)
 	} else {
 		err = report.Text(out, frame, all, tried...)
 	}
@@ -121,4 +126,12 @@ func once(ctx context.Context, s settings, o *origin, f tui.Feed, cat *catalog.C
 		return exitError{code: 1, msg: "no target answered; hint: name the metrics ports with --target http://HOST:PORT"}
 	}
 	return nil
+}
+
+// recent are the events that charts show: those of the window.
+func recent(f pane.Frame) []sources.Event {
+	out := slices.Concat(f.Judgement.Events(), f.Snap.Events)
+	out = slices.DeleteFunc(out, func(e sources.Event) bool { return f.Snap.At.Sub(e.At) > f.Window })
+	slices.SortStableFunc(out, func(a, b sources.Event) int { return b.At.Compare(a.At) })
+	return out
 }

@@ -1,7 +1,7 @@
 // Package report writes one snapshot for people and programs that have no
 // terminal: the same figures that the panes draw, as JSON or as text.
 //
-// It asks no source and judges nothing.
+// It asks no source and judges nothing: judgements are handed to it.
 package report
 
 import (
@@ -14,6 +14,7 @@ import (
 	"dynascope/profiling/triage"
 	"dynascope/sources"
 	"dynascope/sources/text"
+	"dynascope/tui/judged"
 	"dynascope/tui/pane"
 )
 
@@ -41,6 +42,7 @@ var totalKeys = []string{
 // Needs are the figures that a report draws besides those of the panes.
 func Needs() []sources.Need {
 	out := append(triage.PathNeeds(), triage.WorkerNeeds()...)
+	out = append(out, judged.Needs()...)
 	for _, k := range latencyKeys {
 		out = append(out,
 			sources.Need{Key: k, Form: sources.FormBuckets},
@@ -77,6 +79,7 @@ type document struct {
 	Models  []string         `json:"models"`
 	Targets []targetDoc      `json:"targets"`
 	Workers []workerDoc      `json:"workers"`
+	Judged  *judgementDoc    `json:"judgement"`
 	Path    pathDoc          `json:"ttft_path"`
 	Latency []latencyDoc     `json:"latency"`
 	Totals  map[string]value `json:"totals"`
@@ -189,14 +192,16 @@ type groupDoc struct {
 	AgeS   number         `json:"age_s"`
 }
 
-// JSON writes the document; tried is what discovery did, if it ran.
-func JSON(w io.Writer, s *sources.Snapshot, sla pane.SLA, tried ...TriedLine) error {
+// JSON writes the document of a frame's snapshot and judgement; tried is what
+// discovery did, if it ran.
+func JSON(w io.Writer, f pane.Frame, tried ...TriedLine) error {
+	s, sla := f.Snap, f.SLA
 	doc := document{
 		Schema: Schema, At: s.At, Live: s.Live, Store: s.Store, Warning: text.Clean(s.Warning, errorRunes),
 		WindowS: seconds(s.Window), HaveS: seconds(s.Have),
 		SLA:    slaDoc{seconds(sla.TTFT), seconds(sla.ITL)},
 		Models: cleanAll(s.Models), Targets: targetDocs(s), Workers: workerDocs(s),
-		Path: pathOf(s), Totals: map[string]value{}, Figures: []figureDoc{}, Tried: triedDocs(tried),
+		Judged: judgementOf(f), Path: pathOf(s), Totals: map[string]value{}, Figures: []figureDoc{}, Tried: triedDocs(tried),
 	}
 	for _, k := range latencyKeys {
 		doc.Latency = append(doc.Latency, latencyOf(s, k, sla))

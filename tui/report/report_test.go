@@ -55,12 +55,14 @@ func frame(w, h int) pane.Frame { return panetest.Frame(w, h) }
 // TestJSONHoldsForAnyData: valid, one schema, no NaN, whatever the snapshot.
 func TestJSONHoldsForAnyData(t *testing.T) {
 	for _, data := range panetest.Datasets() {
-		snap := panetest.Fill(frame(110, 32), Needs(), data)
-		if snap == nil {
+		f := frame(110, 32)
+		f.Snap = panetest.Fill(f, Needs(), data)
+		if f.Snap == nil {
 			continue
 		}
+		f.Judgement = judgement()
 		var out bytes.Buffer
-		if err := JSON(&out, snap, pane.SLA{TTFT: 5e8, ITL: 25e6}); err != nil {
+		if err := JSON(&out, f); err != nil {
 			t.Errorf("%v: %v", data, err)
 			continue
 		}
@@ -173,7 +175,7 @@ func TestErrorsAndAttemptsAreOneLineEach(t *testing.T) {
 		t.Errorf("control characters in %q", out.String())
 	}
 	out.Reset()
-	if err := JSON(&out, f.Snap, pane.SLA{}, tried...); err != nil {
+	if err := JSON(&out, f, tried...); err != nil {
 		t.Fatal(err)
 	}
 	var doc document

@@ -18,8 +18,8 @@ const textHeight = 32
 // errorRunes is the most of an error's text that is written, on one line.
 const errorRunes = 500
 
-// Text writes the panes one below the other, without colour, then the
-// targets, and what discovery tried, if it ran. The frame's size and snapshot
+// Text writes the verdict and the panes one below the other, without colour,
+// then the targets, and what discovery tried, if it ran. The frame's size and snapshot
 // decide the rest.
 func Text(w io.Writer, f pane.Frame, panes []pane.Pane, tried ...TriedLine) error {
 	var b strings.Builder
@@ -28,7 +28,7 @@ func Text(w io.Writer, f pane.Frame, panes []pane.Pane, tried ...TriedLine) erro
 	if s.Have < s.Window {
 		fmt.Fprintf(&b, " (have %s)", text.Age(s.Have))
 	}
-	b.WriteString("\n")
+	b.WriteString("\n" + verdictText(f))
 	for _, p := range panes {
 		fmt.Fprintf(&b, "\n== %s ==\n", strings.ToLower(p.Title()))
 		b.WriteString(Plain(p.View(f.Size(f.W, textHeight))))
