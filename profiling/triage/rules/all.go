@@ -10,8 +10,16 @@ import (
 func All() []verdict.Rule {
 	return slices.Concat(
 		saturation(),
+		presence(),
+		straggler(),
+		gpus(),
+		host(),
+		spread(),
+		memory(),
 		router(),
 		frontend(),
 		requests(),
+		planner(),
+		telemetry(),
 	)
 }

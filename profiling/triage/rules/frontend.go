@@ -49,7 +49,7 @@ var (
 func eventLoop() verdict.Rule {
 	return verdict.Rule{
 		Code: "frontend-event-loop", Title: "event loop late", Rank: 10,
-		Hold: 15 * time.Second, Release: 15 * time.Second,
+		Hold: 15 * time.Second, Release: brief, // what it delays is told by look-backs as long
 		Needs: []sources.Need{loopMean, loopTurns, loopStalls, loopActive, runBusy, runLocal, runGlobal},
 		Proof: []sources.Need{loopMean, runLocal},
 		Judge: judgeLoop,
