@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -399,6 +400,7 @@ func TestUnreachable(t *testing.T) {
 		"refused":         {url, "is the server running"},
 		"https on http":   {strings.Replace(serve(t, func(http.ResponseWriter, *http.Request) {}), "http://", "https://", 1), "hint:"},
 		"unknown signer":  {tlsServer(t), "hint: name the file of the authority"},
+		"cut off":         {resets(t), "hint: http or https?"},
 		"cancelled":       {url, "context canceled"},
 		"after the close": {url, "closed"},
 	} {
@@ -416,6 +418,28 @@ func TestUnreachable(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// resets is a server that cuts every connection off.
+func resets(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			one := make([]byte, 1)
+			_, _ = c.Read(one) // so that the client has written
+			_ = c.(*net.TCPConn).SetLinger(0)
+			_ = c.Close()
+		}
+	}()
+	return "http://" + l.Addr().String()
 }
 
 func tlsServer(t *testing.T) string {

@@ -130,6 +130,9 @@ func reason(err error) string {
 		return said + "; hint: the certificate is not for this address, or not valid now"
 	case errors.As(err, &record):
 		return said + "; hint: http or https?"
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		// A TLS port cuts off plain HTTP, sometimes before its answer is read.
+		return said + "; hint: http or https? check the address, and the proxy in the environment"
 	case errors.Is(err, errUnreachable):
 		return said + "; hint: check the address, firewalls and the proxy in the environment"
 	case errors.As(err, &own):
