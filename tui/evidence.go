@@ -52,7 +52,7 @@ func (m *Model) evidenceLines(w int) []string {
 	for _, e := range v.Evidence {
 		lines = append(lines, "", " "+s.Title.Render(text.Clean(e.Text, 200)))
 		if e.Need == (sources.Need{}) {
-			row("value", judged.Against(e))
+			row("value", judged.Evidence(e))
 			row("query", "none of its own: it is computed from several numbers")
 			continue
 		}

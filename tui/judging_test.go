@@ -177,7 +177,7 @@ func TestTheListShowsVerdictsWithTheirConsequences(t *testing.T) {
 	s.send(tea.WindowSizeMsg{Width: 140, Height: 40})
 	s.keys("v")
 	s.shows("verdicts, worst first", "▲ warning  decode queue · worker 7f3a", "requests wait for a place in the batch",
-		"queue 42  42 req (limit 10 req)", "raise --max-running-requests", "2 Workers (enter)", "queue time: needs --enable-metrics",
+		"queue 42 (limit 10 req)", "raise --max-running-requests", "2 Workers (enter)", "queue time: needs --enable-metrics",
 		"so also imbalance", "verdict", "91c2", "KV full", "start the worker with DYN_SYSTEM_PORT")
 	s.keys("e")
 	s.shows("evidence of a verdict", "sum by (instance) (waiting)", "instance=h:8081", "threshold", "10 req")

@@ -157,10 +157,7 @@ func (m *Model) verdictDetail(v verdict.Verdict, w int) []string {
 		if i > 0 {
 			label = ""
 		}
-		body := text.Clean(e.Text, 200)
-		if against := judged.Against(e); against != "" && !strings.Contains(body, against) {
-			body += "  " + against
-		}
+		body := judged.Evidence(e)
 		if e.Window > 0 {
 			body += " over " + text.Age(e.Window)
 		}

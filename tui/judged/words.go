@@ -106,17 +106,22 @@ func After(v verdict.Verdict) string {
 	return "as " + what
 }
 
-// Against spells an evidence's number and what it is held against, in the
-// catalogue's unit: "97 % (limit 90 %)"; empty when it has none.
-func Against(e verdict.Evidence) string {
-	if math.IsNaN(e.Value) {
-		return ""
+// Evidence spells one number in full: its text, the number where the text does
+// not have it, and the limit that it is held against, where one was crossed:
+// "KV 97 % (limit 90 %)".
+func Evidence(e verdict.Evidence) string {
+	out := text.Clean(e.Text, sentenceRunes)
+	var in []string
+	if v := text.Value(e.Value, e.Unit); !math.IsNaN(e.Value) && !strings.Contains(out, text.Cell(e.Value, e.Unit)) {
+		in = append(in, v)
 	}
-	out := text.Value(e.Value, e.Unit)
-	if !math.IsNaN(e.Threshold) {
-		out += " (limit " + text.Value(e.Threshold, e.Unit) + ")"
+	if !math.IsNaN(e.Threshold) && e.Threshold != 0 && !strings.Contains(out, text.Cell(e.Threshold, e.Unit)) {
+		in = append(in, "limit "+text.Value(e.Threshold, e.Unit))
 	}
-	return out
+	if len(in) == 0 {
+		return out
+	}
+	return strings.TrimSpace(out + " (" + strings.Join(in, ", ") + ")")
 }
 
 // Texts are the evidence in short.
@@ -161,4 +166,19 @@ func About(j *verdict.Judgement, worker, instance string) (worst verdict.Verdict
 		}
 	}
 	return worst, ok
+}
+
+// Names says whether any verdict above info names a worker.
+func Names(j *verdict.Judgement) bool {
+	if j == nil {
+		return false
+	}
+	for _, list := range [][]verdict.Verdict{j.Verdicts, j.Silenced} {
+		for _, v := range list {
+			if v.Severity > verdict.Info && (v.Culprit.Worker != "" || v.Culprit.Kind == "worker") {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -116,6 +116,11 @@ func runOne(t *testing.T, fresh func() pane.Pane, f pane.Frame, d Dataset) {
 		checkView(t, "unanswered", p, with(f, Fill(f, nil, d)))
 		checkView(t, "nil snapshot", p, with(f, nil))
 	}
+	judged := f
+	judged.Judgement = Judgement(f.Snap, d)
+	judged = With(p, judged, d) // needs may follow from what room is left
+	checkView(t, "judged", p, judged)
+	explain(t, p, judged)
 	explain(t, p, f)
 	if press, ok := p.(pane.Presser); ok {
 		for _, a := range actions {

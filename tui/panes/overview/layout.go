@@ -9,6 +9,7 @@ type area struct{ w, h int }
 
 // layout is which parts are drawn and how large.
 type layout struct {
+	verdict                    []string // lines above the parts
 	path, facts, workers, gpus area
 
 	alone  bool // only the focused part is drawn
@@ -41,6 +42,8 @@ func (p *Pane) layout(f pane.Frame) layout {
 		}
 		return l
 	}
+	l.verdict = verdictLines(f)
+	h -= len(l.verdict)
 	if h >= leastGPUs {
 		l.gpus = area{w, gpuHeight(f.Snap, h)}
 	}

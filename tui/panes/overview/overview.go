@@ -1,8 +1,8 @@
 // Package overview is the first screen: where the time to first token goes,
 // the live facts of the deployment, its busiest workers and its GPUs.
 //
-// It states facts and judges none of them: no severity, no cause. It adds
-// nothing up but the means that triage found to be parts of one path.
+// It judges nothing: what is wrong, and which worker that is about, it takes
+// from the judgement in its frame. It adds nothing up but the means that triage found to be parts of one path.
 package overview
 
 import (
@@ -79,7 +79,7 @@ func (p *Pane) Explain(f pane.Frame) []sources.Need {
 		b := l.board(f)
 		first, rest = b.explain(p.fact), b.needs()
 	case partWorkers:
-		first, rest = p.explainWorker(f.Snap), workerNeeds()
+		first, rest = p.explainWorker(f), workerNeeds()
 	default:
 		first, rest = p.explainStage(f.Snap), triage.PathNeeds()
 	}
@@ -123,5 +123,5 @@ func (p *Pane) View(f pane.Frame) string {
 	case l.beside:
 		top = cells.Join(sep, path, facts)
 	}
-	return cells.Block(cells.Lines(cells.Stack(top, workers, drawGPUs(f, l.gpus))), f.W, f.H)
+	return cells.Block(append(l.verdict, cells.Lines(cells.Stack(top, workers, drawGPUs(f, l.gpus)))...), f.W, f.H)
 }

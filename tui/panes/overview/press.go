@@ -28,7 +28,7 @@ func (p *Pane) Press(a pane.Action, f pane.Frame) bool {
 		to, ok := step(a, slices.Index(ids, p.fact), len(ids))
 		return ok && set(&p.fact, ids[to])
 	case partWorkers:
-		rows := busiest(f.Snap)
+		rows := busiest(f)
 		at := -1
 		if p.worker != (item{}) {
 			at = p.place(rows)

@@ -136,7 +136,7 @@ func TestOutcomesThatNeverHappened(t *testing.T) {
 func TestBusiestFirst(t *testing.T) {
 	p := New()
 	f := panetest.With(p, panetest.Frame(140, 38), panetest.Full)
-	rows := busiest(f.Snap)
+	rows := busiest(f)
 	ranks := make([]int, len(rows))
 	for i := range rows {
 		ranks[i] = presence(&rows[i])
@@ -214,7 +214,7 @@ func TestCursorKeepsItsWorker(t *testing.T) {
 	for i := range g.Series {
 		g.Series[i].Points[0].V *= -1
 	}
-	rows := busiest(f.Snap)
+	rows := busiest(f)
 	if got := itemOf(&rows[p.place(rows)]); got != was {
 		t.Errorf("the cursor went from %v to %v", was, got)
 	}

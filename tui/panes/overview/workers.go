@@ -12,6 +12,7 @@ import (
 	"dynascope/themes"
 	"dynascope/tui/cells"
 	"dynascope/tui/figure"
+	"dynascope/tui/judged"
 	"dynascope/tui/pane"
 )
 
@@ -57,12 +58,19 @@ func workersHeight(s *sources.Snapshot, w int) int {
 	return 1 + max((n+workerCols(w)-1)/workerCols(w), 1)
 }
 
-// busiest are the rows by queue, KV and running; those whose page no longer
-// answers are last.
-func busiest(s *sources.Snapshot) []triage.WorkerRow {
-	rows := triage.WorkerRows(s)
+// busiest are the rows by queue, KV and running, those that a verdict names
+// before all; those whose page no longer answers are last.
+func busiest(f pane.Frame) []triage.WorkerRow {
+	rows := triage.WorkerRows(f.Snap)
+	worst := map[item]int{}
+	for i := range rows {
+		if v, ok := named(f, &rows[i]); ok {
+			worst[itemOf(&rows[i])] = int(v.Severity)
+		}
+	}
 	slices.SortStableFunc(rows, func(a, b triage.WorkerRow) int {
 		return cmp.Or(
+			cmp.Compare(worst[itemOf(&b)], worst[itemOf(&a)]),
 			cmp.Compare(presence(&a), presence(&b)),
 			falling(a.Waiting, b.Waiting), falling(a.KV, b.KV), falling(a.Running, b.Running))
 	})
@@ -96,7 +104,7 @@ func falling(a, b triage.Cell) int {
 // column by column.
 func (p *Pane) drawWorkers(f pane.Frame, a area) string {
 	st := f.Styles
-	rows := busiest(f.Snap)
+	rows := busiest(f)
 	lines := []string{p.workersTitle(f, rows, a.w)}
 	if len(rows) == 0 {
 		why := "no workers: no router lists one, and no target is a worker's page"
@@ -118,7 +126,7 @@ func (p *Pane) drawWorkers(f pane.Frame, a area) string {
 	}
 	shown := rows[first:min(first+fits, len(rows))]
 	w := (a.w - rowGap*(cols-1)) / cols
-	sh := shapeOf(rows, w)
+	sh := shapeOf(f, rows, w)
 	var blocks []string
 	for i := 0; i < len(shown) && h > 0; i += h {
 		var column []string
@@ -144,7 +152,9 @@ func (p *Pane) drawWorkers(f pane.Frame, a area) string {
 
 func (p *Pane) workersTitle(f pane.Frame, rows []triage.WorkerRow, w int) string {
 	title := "workers (busiest first)"
-	if w >= 100 {
+	if anyNamed(f, rows) {
+		title = "workers (named by a verdict, then busiest first)"
+	} else if w >= 100 {
 		title = "workers (busiest first: queue, KV, running)"
 		if slices.ContainsFunc(rows, func(r triage.WorkerRow) bool { return r.Role == "prefill" }) {
 			title += " " + f.Styles.G.Or().Sep + " tok/s: decoded, of prefill workers prefilled"
@@ -159,11 +169,12 @@ func (p *Pane) workersTitle(f pane.Frame, rows []triage.WorkerRow, w int) string
 // shape is the widths that all rows share.
 type shape struct {
 	name, role, rank int
-	tok, state       int // 0 where there is no room
+	marks            bool // a verdict names one of them
+	tok, state       int  // 0 where there is no room
 }
 
-func shapeOf(rows []triage.WorkerRow, w int) shape {
-	s := shape{name: 4, role: 1}
+func shapeOf(f pane.Frame, rows []triage.WorkerRow, w int) shape {
+	s := shape{name: 4, role: 1, marks: anyNamed(f, rows)}
 	if w >= roleWord {
 		s.role = len("prefill")
 	}
@@ -174,6 +185,9 @@ func shapeOf(rows []triage.WorkerRow, w int) shape {
 		}
 	}
 	s.name = min(s.name, 16)
+	if s.marks {
+		w -= 2
+	}
 	rest := w - s.name - s.role - runWidth - queueWidth - kvWidth - 4
 	if s.rank > 0 {
 		rest -= s.rank + 1
@@ -259,7 +273,14 @@ func (s shape) row(f pane.Frame, r *triage.WorkerRow) string {
 	if s.state > 0 {
 		out = append(out, cells.Fit(state, s.state))
 	}
-	return strings.Join(out, " ")
+	mark := ""
+	if s.marks {
+		mark = "  "
+		if v, ok := named(f, r); ok {
+			mark = st.Mark(judged.Level(v.Severity)) + " "
+		}
+	}
+	return mark + strings.Join(out, " ")
 }
 
 // stateOf is a worker's state in words, empty when it is simply up.
@@ -293,8 +314,8 @@ func (p *Pane) place(rows []triage.WorkerRow) int {
 	return min(p.at, len(rows)-1)
 }
 
-func (p *Pane) explainWorker(s *sources.Snapshot) []sources.Need {
-	rows := busiest(s)
+func (p *Pane) explainWorker(f pane.Frame) []sources.Need {
+	rows := busiest(f)
 	if len(rows) == 0 {
 		return workerNeeds()
 	}

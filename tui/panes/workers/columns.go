@@ -9,6 +9,7 @@ import (
 	"dynascope/sources/text"
 	"dynascope/tui/cells"
 	"dynascope/tui/figure"
+	"dynascope/tui/judged"
 	"dynascope/tui/pane"
 )
 
@@ -99,7 +100,7 @@ func (c column) draw(r *row, f pane.Frame, l *listing) string { return c.paint(r
 func columns() []column {
 	requests := func(v float64) string { return text.Cell(v, "requests") }
 	return []column{
-		words("worker", "worker", 0, 0, func(r *row) string { return r.name }),
+		marked(words("worker", "worker", 0, 0, func(r *row) string { return r.name })),
 		words("role", "role", 8, 3, role),
 		words("engine", "engine", 7, 11, func(r *row) string { return r.Engine }),
 		words("host", "host:port", 0, 10, func(r *row) string { return r.Instance }),
@@ -136,7 +137,7 @@ func columnOf(id string) (column, bool) {
 
 // columnsFor places the columns on a screen of width w. The sorted one stays
 // whatever the width.
-func columnsFor(w int, o order, l *listing) []column {
+func columnsFor(w int, o order, l *listing, marks bool) []column {
 	var out []column
 	for _, c := range columns() {
 		c.head = cells.Column{Title: c.short, Min: c.width, Max: c.width, Priority: c.priority, Align: cells.Right}
@@ -152,6 +153,9 @@ func columnsFor(w int, o order, l *listing) []column {
 			}
 		case c.id == "worker":
 			c.head.Min = min(l.nameWidth, 22)
+			if marks {
+				c.head.Min += 2
+			}
 		case c.id == "host":
 			c.head.Min = min(l.hostWidth, 28)
 		}
@@ -178,6 +182,23 @@ func words(id, title string, width, priority int, of func(*row) string) column {
 		}
 		return s
 	}}
+}
+
+// marked puts the sign of the worst verdict about a worker before its name.
+func marked(c column) column {
+	paint := c.paint
+	c.paint = func(r *row, f pane.Frame, l *listing) string {
+		name := paint(r, f, l)
+		v, ok := named(f, r)
+		switch {
+		case ok:
+			return f.Styles.Mark(judged.Level(v.Severity)) + " " + name
+		case judged.Names(f.Judgement):
+			return "  " + name
+		}
+		return name
+	}
+	return c
 }
 
 func number(id, title, short string, width, priority int, sc scale, spell func(float64) string, of func(*row) triage.Cell) column {

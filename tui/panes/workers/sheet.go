@@ -75,8 +75,10 @@ func (p *Pane) sheetLines(f pane.Frame, l *listing) []string {
 	if r == nil || f.W <= 0 {
 		return nil
 	}
+	verdicts := sheetVerdicts(f, r)
 	if f.W < wide {
-		out := append(sheetOverTime(f, l, r, f.W), sheetNumbers(f, l, r, f.W)...)
+		out := append(verdicts, sheetOverTime(f, l, r, f.W)...)
+		out = append(out, sheetNumbers(f, l, r, f.W)...)
 		out = append(out, sheetIdentity(f, r, f.W)...)
 		return append(out, sheetBelow(f, r, f.W)...)
 	}
@@ -87,7 +89,7 @@ func (p *Pane) sheetLines(f pane.Frame, l *listing) []string {
 	b := sheetNumbers(f, l, r, right)
 	h := max(len(a), len(b))
 	top := cells.Lines(cells.Join("   ", cells.Block(a, left, h), cells.Block(b, right, h)))
-	return append(top, sheetBelow(f, r, f.W)...)
+	return append(append(verdicts, top...), sheetBelow(f, r, f.W)...)
 }
 
 // pairs lays names and words below each other.

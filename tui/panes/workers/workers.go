@@ -2,7 +2,8 @@
 // how full each one is and how fast, as the engine, the runtime around it and
 // the router say it, and a fact sheet of any one of them.
 //
-// It states facts and judges none of them: no severity, no cause. What the
+// It judges nothing: whom a verdict names it takes from the judgement in its
+// frame. What the
 // router believes has its own columns and is never merged with what the
 // engine says.
 package workers
@@ -14,6 +15,7 @@ import (
 	"dynascope/profiling/triage"
 	"dynascope/sources"
 	"dynascope/tui/cells"
+	"dynascope/tui/judged"
 	"dynascope/tui/pane"
 )
 
@@ -96,7 +98,7 @@ func (p *Pane) table(f pane.Frame, l *listing, h int) string {
 	if f.W < 100 {
 		t.Gap = 1
 	}
-	cols := columnsFor(f.W, p.order, l)
+	cols := columnsFor(f.W, p.order, l, judged.Names(f.Judgement))
 	for _, c := range cols {
 		t.Columns = append(t.Columns, c.head)
 		if c.id != "" && c.id == p.order.column {
