@@ -72,16 +72,18 @@ fuzz: ## every parser of outside bytes, for some seconds each: make fuzz FUZZ_TI
 # module (.ci/prometheus) keeps its dependencies out of ours.
 PROMETHEUS_VERSION := $(shell awk '$$1 == "github.com/prometheus/prometheus" {print $$2}' go.mod)
 PROMETHEUS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dynascope/prometheus-$(PROMETHEUS_VERSION)/prometheus
+PROMTOOL   := $(dir $(PROMETHEUS))promtool
 
-$(PROMETHEUS):
-	@echo "building the Prometheus server $(PROMETHEUS_VERSION), once"
+$(PROMETHEUS) $(PROMTOOL):
+	@echo "building $(@F) of Prometheus $(PROMETHEUS_VERSION), once"
 	@mkdir -p $(@D)
-	@cd .ci/prometheus && $(GO) build -trimpath -tags netgo,remove_all_sd -ldflags '-s -w' -o $@.part github.com/prometheus/prometheus/cmd/prometheus
+	@cd .ci/prometheus && $(GO) build -trimpath -tags netgo,remove_all_sd -ldflags '-s -w' -o $@.part github.com/prometheus/prometheus/cmd/$(@F)
 	@mv $@.part $@
 
 .PHONY: e2e-prometheus
-e2e-prometheus: $(PROMETHEUS) ## the same questions to the embedded engine and to a real Prometheus server
+e2e-prometheus: $(PROMETHEUS) $(PROMTOOL) ## the same questions to the embedded engine and to a real Prometheus server; promtool on the exported rules
 	@$(GO) test -tags prometheus -count=1 -timeout 15m ./sources/contract
+	@PROMTOOL=$(PROMTOOL) $(GO) test -tags prometheus -count=1 -v -run TestPromtool ./profiling/triage/alerts
 
 .PHONY: e2e-dynamo
 e2e-dynamo: build $(PROMETHEUS) ## a real Dynamo (both releases, from PyPI) under load

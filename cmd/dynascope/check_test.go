@@ -3,9 +3,10 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"dynascope/profiling/triage/rules"
 	"dynascope/tui/report"
@@ -93,11 +94,29 @@ func TestCheckScenario(t *testing.T) {
 	if got := play("--at", "30s"); len(got) != 1 || got[0].AtS != 30 {
 		t.Errorf("one moment: %+v", got)
 	}
-	if testing.Short() {
-		return
+	short := filepath.Join(t.TempDir(), "short.yaml")
+	if err := os.WriteFile(short, []byte("name: healthy\nduration: 1m\ndeployment: {pools: [{workers: 1}]}\nload: [{rate: 1}]\n"), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	got := play("--at", "19m30s", "--every", "10s", "--interval", "5s")
-	if len(got) != 4 || got[3].AtS != (20*time.Minute).Seconds() {
+	if got := play("--scenario", short, "--at", "30s", "--every", "10s"); len(got) != 4 || got[0].AtS != 30 || got[3].AtS != 60 {
 		t.Errorf("from a moment on: %+v", got)
+	}
+	if got := play("--scenario", short); len(got) != 6 || got[0].AtS != 10 {
+		t.Errorf("all of it: %+v", got)
+	}
+}
+
+func TestRules(t *testing.T) {
+	out, errOut, code := program(t, "window: 15m\n", "", "rules")
+	if code != 0 || !strings.HasPrefix(out, "# Recording and alerting rules") || !strings.Contains(out, "groups:\n  - name: dynascope\n") || strings.Contains(out, "[15m]") {
+		t.Errorf("%d %s\n%.300s", code, errOut, out)
+	}
+	if out, _, _ := program(t, "", "", "rules", "--frontend-prefix", "mine", "--window", "4m"); strings.Contains(out, "dynamo_frontend_") || !strings.Contains(out, "[4m]") {
+		t.Errorf("%.300s", out)
+	}
+	for _, args := range [][]string{{"--format", "nagios"}, {"--window", "1s"}, {"--interval", "0s"}} {
+		if out, errOut, code := program(t, "", "", append([]string{"rules"}, args...)...); code != 1 || out != "" || !strings.Contains(errOut, "hint:") {
+			t.Errorf("%v: %d %s", args, code, errOut)
+		}
 	}
 }

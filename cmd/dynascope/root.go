@@ -91,8 +91,9 @@ a terminal it prints --once and ends.`,
 	demo, record, sim, check := demoCommand(in, out, errOut, conf), recordCommand(conf), simCommand(), checkCommand(out, conf)
 	cmd.AddCommand(check, demo, record, sim, versionCommand())
 	baselines, learn := baselineCommand(conf)
-	cmd.AddCommand(baselines)
-	conf.attach(cmd, demo, record, sim, check, learn)
+	rules := rulesCommand(conf)
+	cmd.AddCommand(baselines, rules)
+	conf.attach(cmd, demo, record, sim, check, learn, rules)
 	return cmd
 }
 

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,7 +28,7 @@ type simSettings struct {
 
 func (s *simSettings) flags(cmd *cobra.Command, name string) {
 	f := cmd.Flags()
-	f.StringVar(&s.scenario, "scenario", name, "scenario `NAME|FILE`: one of "+strings.Join(scenario.Names(), ", "))
+	f.StringVar(&s.scenario, "scenario", name, "scenario `NAME|FILE`: a shipped one (docs/scenarios.md lists them) or a file")
 	f.Uint64Var(&s.seed, "seed", 0, "seed of everything random (default: the scenario's)")
 	f.StringVar(&s.truth, "truth", "", "`FILE` for what really happened, one JSON object a line")
 }

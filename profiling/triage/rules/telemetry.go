@@ -74,7 +74,7 @@ func telemetryMissing() verdict.Rule {
 		Help: "A page that is no dead worker gives no numbers: it has not answered for 15 s (a worker's only where the router still lists it 20 s later and its book-keeping shows that requests end there, or after 45 s where nothing tells whether it lives); " +
 			"or it answers and its uptime has stood still for 20 s and four scrapes (a frozen page); or families that it had are gone for 15 s. A worker that is down, hung or restarting explains it. What is not known is said; nothing is concluded from it.",
 		Alert: verdict.Alert{
-			Expr: "{scrape.up:now:instance} == 0", For: time.Minute,
+			Expr: "{scrape.up:now:instance} == 0 and on (instance) count_over_time(({frontend.active:now:instance} or {engine.running:now:instance} or {worker.uptime:now:instance} or {gpu.util:now:instance})[1h:1m]) > 0", For: time.Minute,
 			Why: "dead workers are in it; frozen pages and missing families are not",
 		},
 	}
