@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -140,14 +141,15 @@ func processes(ctx context.Context, snap *sources.Snapshot, o *origin) map[strin
 		if w.Instance == "" || len(out) >= 64 {
 			continue
 		}
-		var p doctor.Process
+		p := doctor.Process{Engine: w.Engine}
 		if o.info != nil {
 			if i := o.info(w.Instance); i != nil {
 				p.Version = i.Version
 			}
 		}
 		if local, err := reader.Process(ctx, w.Instance); err == nil {
-			p.PID, p.Program, p.Engine, p.Env = local.PID, local.Program, local.Engine, local.Env
+			p.PID, p.Program, p.Env = local.PID, local.Program, local.Env
+			p.Engine = cmp.Or(local.Engine, p.Engine)
 		}
 		if p.PID != 0 || p.Version != "" {
 			out[w.Instance] = p

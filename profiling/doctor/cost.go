@@ -29,7 +29,10 @@ func costs(g *Gathered) (out []Finding) {
 		if e.Local || !e.Answered() {
 			continue
 		}
-		if e.Slowed || e.Share() > costShare {
+		// One slow scrape may be this host's; a second look was slow too, or the
+		// store has seen several.
+		again := e.Got.Sub(e.Sent).Seconds() / e.BaseInterval.Seconds()
+		if e.Slowed || e.Share() > costShare && again > costShare {
 			f := found("scrape-cost", e.Instance, fmt.Sprintf("Making its page takes the server %s, %s of the interval of %s.",
 				text.Duration(e.ServerShare.Seconds()), text.Percent(e.Share()), text.Duration(e.BaseInterval.Seconds())))
 			if e.Slowed {

@@ -24,12 +24,14 @@ func reachability(g *Gathered) (out []Finding) {
 		}
 		f := found(codeOf(said), e.Instance, sentence(said))
 		f.Do = hint
-		f.Why = "GET " + e.URL
+		if e.URL != "http://"+e.Instance+"/metrics" {
+			f.Why = "GET " + e.URL
+		}
 		if e.Health == sources.HealthUp && f.Code != "page-empty" {
 			continue // what is odd about a good page is the screens' to tell
 		}
 		if e.Answered() {
-			f.Why += "; it answered before"
+			f.Why = strings.TrimPrefix(f.Why+"; it answered before", "; ")
 		}
 		out = append(out, f)
 	}

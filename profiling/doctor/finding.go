@@ -31,10 +31,10 @@ type Code struct {
 type Finding struct {
 	Code     string
 	Severity Severity
-	Subject  string // whom it is about: an instance, a screen, a worker; may be empty
-	What     string // one sentence
-	Why      string // how that is known or what it causes; may be empty
-	Do       string // what to do; empty when nothing is to be done
+	Subjects []string // whom it is about: instances, a screen, a worker; may be empty
+	What     string   // one sentence
+	Why      string   // how that is known or what it causes; may be empty
+	Do       string   // what to do; empty when nothing is to be done
 	// Details are more of What, a line each.
 	Details []string
 	// Lines are to be copied as they are: lines of a configuration.
@@ -93,21 +93,47 @@ func Diagnose(g *Gathered) Diagnosis {
 	for _, check := range checks {
 		d.Findings = append(d.Findings, check(g)...)
 	}
+	d.Findings = merged(d.Findings)
 	order := map[string]int{}
 	for i, c := range codes {
 		order[c.Code] = i
 	}
 	slices.SortStableFunc(d.Findings, func(a, b Finding) int {
-		return cmp.Or(-cmp.Compare(a.Severity, b.Severity), cmp.Compare(order[a.Code], order[b.Code]), cmp.Compare(a.Subject, b.Subject))
+		return cmp.Or(-cmp.Compare(a.Severity, b.Severity), cmp.Compare(order[a.Code], order[b.Code]), slices.Compare(a.Subjects, b.Subjects))
 	})
 	return d
+}
+
+// merged joins findings that differ in their subjects alone.
+func merged(in []Finding) (out []Finding) {
+	for _, f := range in {
+		i := slices.IndexFunc(out, func(o Finding) bool {
+			return o.Code == f.Code && o.Severity == f.Severity && o.What == f.What && o.Why == f.Why && o.Do == f.Do &&
+				slices.Equal(o.Details, f.Details) && slices.Equal(o.Lines, f.Lines)
+		})
+		if i < 0 {
+			out = append(out, f)
+			continue
+		}
+		for _, s := range f.Subjects {
+			if !slices.Contains(out[i].Subjects, s) {
+				out[i].Subjects = append(out[i].Subjects, s)
+			}
+		}
+		slices.Sort(out[i].Subjects)
+	}
+	return out
 }
 
 // found makes a finding of a code with the severity of its row.
 func found(code, subject, what string) Finding {
 	for _, c := range codes {
 		if c.Code == code {
-			return Finding{Code: code, Severity: c.Severity, Subject: subject, What: what}
+			f := Finding{Code: code, Severity: c.Severity, What: what}
+			if subject != "" {
+				f.Subjects = []string{subject}
+			}
+			return f
 		}
 	}
 	panic("doctor: the table has no code " + code)

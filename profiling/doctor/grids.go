@@ -87,7 +87,6 @@ func gridFinding(row grid, title string, set edgeSet, promise float64, byDefault
 	if slices.ContainsFunc(edges, func(e float64) bool { return math.Abs(e-promise) <= 1e-9*promise }) {
 		return Finding{}, false
 	}
-	subject := some(set.who, 3)
 	flag := "--sla-" + row.promise
 	promised := text.Duration(promise)
 	if byDefault {
@@ -96,16 +95,17 @@ func gridFinding(row grid, title string, set edgeSet, promise float64, byDefault
 	at, _ := slices.BinarySearch(edges, promise)
 	var f Finding
 	if promise >= top {
-		f = found("grid-short", subject, fmt.Sprintf("%s: promised are %s, and the edges end at %s.", title, promised, text.Duration(top)))
+		f = found("grid-short", "", fmt.Sprintf("%s: promised are %s, and the edges end at %s.", title, promised, text.Duration(top)))
 		f.Why = "what is slower than the last edge is only known to be slower"
 	} else {
 		lo := 0.0
 		if at > 0 {
 			lo = edges[at-1]
 		}
-		f = found("grid-off", subject, fmt.Sprintf("%s: promised are %s, which lies between the edges %s and %s.", title, promised, text.Duration(lo), text.Duration(edges[at])))
+		f = found("grid-off", "", fmt.Sprintf("%s: promised are %s, which lies between the edges %s and %s.", title, promised, text.Duration(lo), text.Duration(edges[at])))
 		f.Why = "the share that keeps the promise is a range"
 	}
+	f.Subjects = set.who
 	near := "judge by an edge: " + flag + " " + goDuration(edges[min(at, len(edges)-1)])
 	switch row.how {
 	case "formula":
@@ -147,23 +147,46 @@ func logGrid(edges []float64, promise float64) (lo, hi float64, n int, ok bool) 
 		return 0, 0, 0, false
 	}
 	top := max(edges[n-1], 4*promise)
-	ratio := math.Pow(edges[n-1]/edges[1], 1/float64(n-2))
-	lo = twoDigits(edges[1] / ratio)
-	if lo <= 0 || lo >= promise {
+	if lo = lowest(edges); lo <= 0 || lo >= promise {
 		return 0, 0, 0, false
 	}
-	best, present := math.Inf(1), n
+	best, present := maxMove, n
 	for count := present; count <= present+4; count++ {
 		for k := 1; k < count; k++ {
 			want := lo * math.Pow(promise/lo, float64(count-1)/float64(k))
-			most := math.Ceil(want*1e3/magnitude(want)) / 1e3 * magnitude(want)
-			off := math.Abs(math.Log(most/top)) + 0.2*float64(count-present)
-			if off < min(best, maxMove) && edgeOf(lo, most, count, k) == promise {
-				best, hi, n, ok = off, most, count, true
+			off := math.Abs(math.Log(want/top)) + 0.2*float64(count-present)
+			if off >= best {
+				continue
+			}
+			for digits := 1; digits <= 4; digits++ {
+				if most := rounded(want, digits); edgeOf(lo, most, count, k) == promise {
+					best, hi, n, ok = off, most, count, true
+					break
+				}
 			}
 		}
 	}
 	return lo, hi, n, ok
+}
+
+// lowest is the MIN of the formula behind edges, which is none of them: the
+// roundest number that gives the same edges again.
+func lowest(edges []float64) float64 {
+	n := len(edges)
+	about := edges[1] / math.Pow(edges[n-1]/edges[1], 1/float64(n-2))
+	for digits := 1; digits <= 2; digits++ {
+		lo := rounded(about, digits)
+		same := 0
+		for i := 1; i < n; i++ {
+			if edgeOf(lo, edges[n-1], n, i) == edges[i] {
+				same++
+			}
+		}
+		if 10*same >= 7*n {
+			return lo
+		}
+	}
+	return twoDigits(about)
 }
 
 // edgeOf is edge i of the frontend's formula.
@@ -174,14 +197,11 @@ func edgeOf(lo, hi float64, count, i int) float64 {
 	return twoDigits(lo * math.Pow(hi/lo, float64(i)/float64(count-1)))
 }
 
-func magnitude(v float64) float64 { return math.Pow(10, math.Floor(math.Log10(v))) }
-
 // twoDigits rounds to two significant digits.
-func twoDigits(v float64) float64 {
-	if v <= 0 || math.IsInf(v, 0) {
-		return v
-	}
-	out, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'e', 1, 64), 64)
+func twoDigits(v float64) float64 { return rounded(v, 2) }
+
+func rounded(v float64, digits int) float64 {
+	out, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'e', digits-1, 64), 64)
 	return out
 }
 

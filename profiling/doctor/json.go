@@ -38,7 +38,7 @@ type findingDoc struct {
 	Code     string   `json:"code"`
 	Title    string   `json:"title"`
 	Severity string   `json:"severity"`
-	Subject  string   `json:"subject,omitempty"`
+	Subjects []string `json:"subjects"`
 	What     string   `json:"what"`
 	Why      string   `json:"why,omitempty"`
 	Do       string   `json:"do,omitempty"`
@@ -113,7 +113,10 @@ func JSON(w io.Writer, g *Gathered, d Diagnosis) error {
 		titles[c.Code] = c.Title
 	}
 	for _, f := range d.Findings {
-		fd := findingDoc{f.Code, titles[f.Code], f.Severity.String(), clean(f.Subject), clean(f.What), clean(f.Why), clean(f.Do), nil, nil}
+		fd := findingDoc{f.Code, titles[f.Code], f.Severity.String(), []string{}, clean(f.What), clean(f.Why), clean(f.Do), nil, nil}
+		for _, who := range f.Subjects {
+			fd.Subjects = append(fd.Subjects, clean(who))
+		}
 		for _, l := range f.Details {
 			fd.Details = append(fd.Details, clean(l))
 		}

@@ -30,7 +30,12 @@ func presence(g *Gathered) (out []Finding) {
 		if w.Engine == "" && w.ID != "" && w.State == sources.WorkerUp {
 			f := found("engine-silent", w.Short, fmt.Sprintf("Its page %s has Dynamo's families and none of an engine's.", w.Instance))
 			f.Do = "start an SGLang worker with --enable-metrics"
-			if w.Role == "prefill" {
+			switch {
+			case strings.HasSuffix(g.Processes[w.Instance].Program, mocker) && g.silent():
+				f.Severity, f.Why, f.Do = Note, "it is a mocker: they appear with the first request", "send one request, then look again"
+			case g.silent():
+				f.Why = "nothing was asked of it yet; some engines show them with the first request"
+			case w.Role == "prefill":
 				f.Why = "a mocker that only prefills has none either"
 			}
 			out = append(out, f)
@@ -47,6 +52,12 @@ func presence(g *Gathered) (out []Finding) {
 		f.Do = "start the workers with DYN_SYSTEM_PORT and name these ports: --target http://HOST:8081"
 		out = append(out, f)
 	}
+	dead := 0
+	for _, e := range g.Endpoints {
+		if e.Health != sources.HealthUp && !e.Local {
+			dead++
+		}
+	}
 	for _, w := range unscraped {
 		who := w.Short
 		if w.Namespace != "" {
@@ -57,6 +68,12 @@ func presence(g *Gathered) (out []Finding) {
 		if g.Remote != nil {
 			f.Do = "start it with DYN_SYSTEM_PORT, and add that port to the server's configuration"
 			f.Lines = scrapeConfig("dynamo-worker", []string{"HOST:PORT"})
+		}
+		if dead >= len(unscraped) {
+			// As likely as not it is the page of one of these.
+			f.Severity, f.Lines = Note, nil
+			f.Why = fmt.Sprintf("%s that does not answer may be it", count(dead, "target"))
+			f.Do = "see to that target first"
 		}
 		out = append(out, f)
 	}

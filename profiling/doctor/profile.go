@@ -11,6 +11,9 @@ import (
 // policies are the variables with which an operator hides engine routes.
 var policies = []string{"DYN_DISABLE_ENGINE_ROUTES", "DYN_ENGINE_ROUTES_ALLOW", "DYN_ENGINE_ROUTES_DENY"}
 
+// mocker ends the program's name of Dynamo's stand-in for an engine.
+const mocker = ".mocker"
+
 // profileRoutes tells which route would start a profile, by what is known
 // without calling one.
 func profileRoutes(g *Gathered) (out []Finding) {
@@ -61,8 +64,9 @@ func profileRoutes(g *Gathered) (out []Finding) {
 }
 
 func (g *Gathered) routeLine(w sources.Worker, r Release) string {
-	p, local := g.Processes[w.Instance]
-	if local && strings.HasSuffix(p.Program, ".mocker") {
+	p := g.Processes[w.Instance]
+	local := p.PID != 0
+	if local && strings.HasSuffix(p.Program, mocker) {
 		return "a mocker, which has no profile route"
 	}
 	kind := "dynamo"

@@ -26,6 +26,7 @@ func screens(g *Gathered) (out []Finding) {
 	if g.Snap == nil || !slices.ContainsFunc(g.Endpoints, Endpoint.Answered) {
 		return nil
 	}
+	cure := g.remedies()
 	for _, s := range g.Screens {
 		asked, lacking, later := 0, 0, 0
 		var why []absence
@@ -43,13 +44,13 @@ func screens(g *Gathered) (out []Finding) {
 				continue
 			}
 			lacking++
-			if waits(f.Note) {
+			note, comes := cure.of(f)
+			if comes {
 				later++
 				foreign = false
 				continue
 			}
-			foreign = foreign && g.foreign(n.Key, 0)
-			note := cmp.Or(f.Note, "no release seen here exports it")
+			foreign = foreign && g.foreign(cure, n.Key)
 			i := slices.IndexFunc(why, func(a absence) bool { return a.note == note })
 			if i < 0 {
 				why, i = append(why, absence{note: note}), len(why)
@@ -62,7 +63,7 @@ func screens(g *Gathered) (out []Finding) {
 		slices.SortStableFunc(why, func(a, b absence) int { return cmp.Compare(len(b.titles), len(a.titles)) })
 		subject := strings.TrimSpace(s.Key + " " + s.Title)
 		f := found("screen-partly", subject, fmt.Sprintf("%d of %d figures have no source.", lacking, asked))
-		if lacking == asked {
+		if lacking == asked && later == 0 {
 			f = found("screen-empty", subject, fmt.Sprintf("None of its %d figures has a source.", asked))
 			if foreign {
 				f.Severity = Note
@@ -70,8 +71,9 @@ func screens(g *Gathered) (out []Finding) {
 			}
 		}
 		if later > 0 {
-			f.Details = append(f.Details, fmt.Sprintf("%d appear by themselves, with the first event of their kind", later))
+			f.Details = append(f.Details, fmt.Sprintf("by itself, with the first event of its kind: %d of them", later))
 		}
+		f.Do = "turn on what you want to see: each line begins with what brings its figures"
 		for _, a := range why {
 			f.Details = append(f.Details, a.note+": "+some(a.titles, 4))
 		}
@@ -80,39 +82,14 @@ func screens(g *Gathered) (out []Finding) {
 	return out
 }
 
-// waits says whether a family only needs something to happen.
-func waits(note string) bool {
-	parts := strings.Split(note, "; ")
-	return strings.HasPrefix(parts[len(parts)-1], byItself)
-}
-
 // foreign says whether a figure belongs to Dynamo's frontend, router or
 // workers and there is none of Dynamo here.
-func (g *Gathered) foreign(key string, depth int) bool {
-	for _, e := range g.Endpoints {
-		if e.Role == "frontend" {
-			return false
-		}
-	}
-	for _, w := range g.Snap.Workers {
-		if w.State != sources.WorkerStandalone {
-			return false
-		}
-	}
-	m, ok := g.Catalog.Metric(key)
-	if !ok || depth > 4 {
+func (g *Gathered) foreign(cure *remedies, key string) bool {
+	if slices.ContainsFunc(g.Endpoints, func(e Endpoint) bool { return e.Role == "frontend" }) ||
+		slices.ContainsFunc(g.Snap.Workers, func(w sources.Worker) bool { return w.State != sources.WorkerStandalone }) {
 		return false
 	}
-	if m.Kind == catalog.Derived {
-		for _, part := range strings.Split(m.Expr, "{")[1:] {
-			inner, _, ok := strings.Cut(part, ":")
-			if ok && !g.foreign(inner, depth+1) {
-				return false
-			}
-		}
-		return true
-	}
-	return !slices.ContainsFunc(m.Variants, func(v catalog.Variant) bool { return !slices.Contains(dynamoProducers, v.Producer) })
+	return !slices.ContainsFunc(cure.variants(key, 0), func(v catalog.Variant) bool { return !slices.Contains(dynamoProducers, v.Producer) })
 }
 
 // needDone is how many requests the frontend finished since it started.
@@ -127,13 +104,19 @@ func Needs() []sources.Need {
 	return out
 }
 
+// silent says whether there is a frontend, and it has not finished a request.
+func (g *Gathered) silent() bool {
+	if g.Snap == nil || !slices.ContainsFunc(g.Endpoints, func(e Endpoint) bool { return e.Role == "frontend" && e.Answered() }) {
+		return false
+	}
+	f := g.Snap.Figure(needDone)
+	v, ok := f.Value()
+	return f.Status == sources.StatusAbsent || ok && v == 0
+}
+
 // traffic tells that nothing has happened yet.
 func traffic(g *Gathered) []Finding {
-	if g.Snap == nil || !slices.ContainsFunc(g.Endpoints, func(e Endpoint) bool { return e.Role == "frontend" && e.Answered() }) {
-		return nil
-	}
-	fig := g.Snap.Figure(needDone)
-	if v, ok := fig.Value(); fig.Status != sources.StatusAbsent && (!ok || v > 0) {
+	if !g.silent() {
 		return nil
 	}
 	f := found("no-traffic", "", "The frontend has not finished a request since it started.")

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -16,7 +17,7 @@ const width = 80
 
 const (
 	maxField   = 600 // characters of one field
-	maxDetails = 8   // lines of one finding; JSON has them all
+	maxDetails = 6   // lines of one finding; JSON has them all
 )
 
 // Text writes a diagnosis for people, worst first, then the targets.
@@ -54,7 +55,7 @@ func (p *printer) head(g *Gathered, d Diagnosis) {
 	}
 	p.block("", "", fmt.Sprintf("%d of %s answer, %s", d.Answered, count(len(g.Endpoints), "target"), from))
 	if v := g.versions(); len(v) > 0 {
-		p.block("", "", "local processes: "+strings.Join(v, ", "))
+		p.block("", "", "processes: "+strings.Join(v, ", "))
 	}
 }
 
@@ -63,8 +64,8 @@ func (p *printer) head(g *Gathered, d Diagnosis) {
 func (p *printer) finding(f Finding) {
 	p.line("")
 	head := fmt.Sprintf("%-8s %s", strings.ToUpper(f.Severity.String()), f.Code)
-	if f.Subject != "" {
-		head += "  " + text.Safe(f.Subject, 200)
+	if len(f.Subjects) > 0 {
+		head += "  " + text.Safe(some(f.Subjects, 2), 200)
 	}
 	p.line("%s", ansi.Truncate(head, width, "…"))
 	p.block("", indent, f.What)
@@ -116,7 +117,7 @@ func (p *printer) targets(g *Gathered) {
 	}
 	x := NewIndex(g.Catalog)
 	p.line("")
-	p.line("%-9s %-24s %-13s %9s %6s %7s %6s", "role", "target", "names", "page", "lines", "server", "share")
+	p.line("%-9s %-23s %-14s %9s %6s %7s %6s", "role", "target", "names", "page", "lines", "server", "share")
 	for _, e := range g.Endpoints {
 		role := e.Role
 		switch {
@@ -143,7 +144,7 @@ func (p *printer) targets(g *Gathered) {
 		if e.ServerShare > 0 {
 			server, share = text.Duration(e.ServerShare.Seconds()), text.Percent(e.Share())
 		}
-		p.line("%s %s %s %s %s %s %s", cell(role, 9), cell(e.Instance, 24), cell(names, 13), right(size, 9), right(lines, 6), right(server, 7), right(share, 6))
+		p.line("%s %s %s %s %s %s %s", cell(role, 9), cell(e.Instance, 23), cell(names, 14), right(size, 9), right(lines, 6), right(server, 7), right(share, 6))
 	}
 }
 
@@ -174,12 +175,15 @@ func right(s string, n int) string {
 	return strings.Repeat(" ", n-ansi.StringWidth(s)) + s
 }
 
-// versions are the programs of local processes.
+// versions are the programs behind the workers, as far as they are known.
 func (g *Gathered) versions() (out []string) {
 	for _, in := range sorted(g.Processes) {
 		p := g.Processes[in]
-		s := strings.TrimSpace(text.Clean(p.Program+" "+p.Version, 60))
-		out = append(out, fmt.Sprintf("%s at %s (pid %d)", s, text.Clean(in, 60), p.PID))
+		s := strings.TrimSpace(cmp.Or(p.Program, p.Engine)+" "+p.Version) + " at " + in
+		if p.PID != 0 {
+			s += fmt.Sprintf(" (pid %d)", p.PID)
+		}
+		out = append(out, text.Safe(s, 120))
 		if len(out) == 8 {
 			return out
 		}
