@@ -93,7 +93,9 @@ a terminal it prints --once and ends.`,
 	baselines, learn := baselineCommand(conf)
 	rules := rulesCommand(conf)
 	cmd.AddCommand(baselines, rules)
-	conf.attach(cmd, demo, record, sim, check, learn, rules)
+	doctor := doctorCommand(conf)
+	cmd.AddCommand(doctor)
+	conf.attach(cmd, demo, record, sim, check, learn, rules, doctor)
 	return cmd
 }
 
