@@ -1,0 +1,3 @@
+package trace
+
+func findings(r *Report) []Finding { return nil }
