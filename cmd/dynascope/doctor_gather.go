@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"dynascope/profiling/doctor"
+	"dynascope/profiling/triage/rules"
 	"dynascope/sources"
 	"dynascope/sources/catalog"
 	"dynascope/sources/discover"
@@ -73,12 +74,16 @@ func gather(ctx context.Context, s settings) (g *doctor.Gathered, err error) {
 	return g, nil
 }
 
-// ask takes one snapshot of all that screens show, and the store's targets.
+// ask takes one snapshot of all that screens and verdicts ask for, and the store's targets.
 func ask(ctx context.Context, s settings, g *doctor.Gathered, o *origin, cat *catalog.Catalog) {
 	g.Screens = doctorScreens(s)
 	needs := doctor.Needs()
 	for _, screen := range g.Screens {
 		needs = append(needs, screen.Needs...)
+	}
+	for _, r := range rules.All() {
+		g.Verdicts = append(g.Verdicts, doctor.Verdict{Code: r.Code, Title: r.Title, Proof: r.Proof})
+		needs = append(needs, r.Proof...)
 	}
 	g.Snap = o.feed(cat).Tick(ctx, feed.Ask{Needs: needs, Window: s.window})
 	g.At = g.Snap.At

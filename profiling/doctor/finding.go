@@ -79,7 +79,7 @@ func (d Diagnosis) Count(s Severity) (n int) {
 // checks are the rules, from the endpoint to the pane.
 var checks = []func(*Gathered) []Finding{
 	reachability, discovery, unverified, pages, generations, lostLabels,
-	remoteServer, missed, presence, clocks, costs, gpus, screens, traffic, grids, profileRoutes, others,
+	remoteServer, missed, presence, clocks, costs, gpus, screens, blind, traffic, grids, profileRoutes, others,
 }
 
 // Diagnose runs every rule over what was gathered.

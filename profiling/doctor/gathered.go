@@ -27,11 +27,12 @@ type Gathered struct {
 	Notes []string
 
 	// Snap answered the needs of all screens.
-	Snap    *sources.Snapshot
-	Screens []Screen
-	SLA     SLA
-	GPU     GPU
-	Host    string // this host's name
+	Snap     *sources.Snapshot
+	Screens  []Screen
+	Verdicts []Verdict
+	SLA      SLA
+	GPU      GPU
+	Host     string // this host's name
 	// Processes are what local workers tell of themselves, by instance.
 	Processes map[string]Process
 }
@@ -92,6 +93,13 @@ type Remote struct {
 type Screen struct {
 	Key, Title string // "6", "KV"
 	Needs      []sources.Need
+}
+
+// Verdict is a rule of the triage and what could prove it: it is blind where
+// all of Proof is absent, and never where it is empty.
+type Verdict struct {
+	Code, Title string
+	Proof       []sources.Need
 }
 
 // GPU is what NVML says of this host. The codes are those of sources/gpu.

@@ -59,11 +59,14 @@ func presence(g *Gathered) (out []Finding) {
 		}
 	}
 	for _, w := range unscraped {
+		if slices.ContainsFunc(g.Nearby, func(n Nearby) bool { return n.WorkerID != "" && n.WorkerID == w.ID }) {
+			continue // told as a page that the server misses
+		}
 		who := w.Short
 		if w.Namespace != "" {
 			who = w.Namespace + "/" + who
 		}
-		f := found("worker-unscraped", who, fmt.Sprintf("The router lists worker %s%s, and no target is its page.", w.Short, roleWords(w)))
+		f := found("worker-unscraped", who+roleWords(w), "The router lists it, and no target is its page.")
 		f.Do = "start it with DYN_SYSTEM_PORT, and add that port to the targets"
 		if g.Remote != nil {
 			f.Do = "start it with DYN_SYSTEM_PORT, and add that port to the server's configuration"

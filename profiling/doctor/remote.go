@@ -72,29 +72,37 @@ func missed(g *Gathered) (out []Finding) {
 	for _, e := range g.Endpoints {
 		scraped = append(scraped, e.Instance)
 	}
+	byRole := map[string][]string{}
 	for _, n := range g.Nearby {
 		if n.Err != "" {
 			said, hint, _ := strings.Cut(n.Err, "; hint: ")
 			f := found(codeOf(said), n.Address, sentence(said))
 			f.Severity = min(f.Severity, Warning) // the server's figures are there without it
-			f.Why, f.Do = "GET "+n.URL+", asked beside the server", hint
+			f.Why, f.Do = "asked beside the server: GET "+n.URL, hint
 			out = append(out, f)
 			continue
 		}
 		if n.WorkerID != "" && known[n.WorkerID] || slices.ContainsFunc(scraped, func(a string) bool { return sameAddress(n.Address, a, g.Host) }) {
 			continue
 		}
-		what := n.Role
-		if what == "" {
-			what = "page"
+		role := n.Role
+		if role == "" {
+			role = "page"
 		}
-		f := found("prometheus-misses", n.Address, fmt.Sprintf("The %s at %s answers, and the server does not scrape it.", what, n.Address))
-		if !r.Listed {
-			f.What = fmt.Sprintf("The %s at %s answers, and nothing of it is in the server.", what, n.Address)
+		byRole[role] = append(byRole[role], n.Address)
+	}
+	for _, role := range sorted(byRole) {
+		f := found("prometheus-misses", "", fmt.Sprintf("%s that answer here are not among the server's targets.", count(len(byRole[role]), role)))
+		if len(byRole[role]) == 1 {
+			f.What = fmt.Sprintf("A %s that answers here is not among the server's targets.", role)
 		}
-		f.Why = fmt.Sprintf("it is none of the %s it knows", count(len(scraped), "target"))
+		f.Subjects = byRole[role]
+		var to []string
+		for _, a := range byRole[role] {
+			to = append(to, reachable(a, r.URL, g.Host))
+		}
 		f.Do = "add to its configuration, under the name by which the server reaches this host:"
-		f.Lines = scrapeConfig("dynamo-"+text.FileName(what), []string{reachable(n.Address, r.URL, g.Host)})
+		f.Lines = scrapeConfig("dynamo-"+text.FileName(role), to)
 		out = append(out, f)
 	}
 	return out

@@ -82,6 +82,40 @@ func screens(g *Gathered) (out []Finding) {
 	return out
 }
 
+// blind tells which verdicts cannot be given, and what would bring a proof.
+func blind(g *Gathered) []Finding {
+	if g.Snap == nil || !slices.ContainsFunc(g.Endpoints, Endpoint.Answered) {
+		return nil
+	}
+	cure := g.remedies()
+	var why []absence
+	n := 0
+	for _, v := range g.Verdicts {
+		if len(v.Proof) == 0 || slices.ContainsFunc(v.Proof, func(n sources.Need) bool { return g.Snap.Figure(n).Status != sources.StatusAbsent }) {
+			continue
+		}
+		note, comes := cure.of(g.Snap.Figure(v.Proof[0]))
+		if comes {
+			continue
+		}
+		n++
+		i := slices.IndexFunc(why, func(a absence) bool { return a.note == note })
+		if i < 0 {
+			why, i = append(why, absence{note: note}), len(why)
+		}
+		why[i].titles = append(why[i].titles, v.Code)
+	}
+	if n == 0 {
+		return nil
+	}
+	f := found("verdict-blind", "", fmt.Sprintf("%d of %d verdicts cannot be given: nothing here could prove them.", n, len(g.Verdicts)))
+	for _, a := range why {
+		f.Details = append(f.Details, a.note+": "+some(a.titles, 6))
+	}
+	f.Do = "turn on what you want to be told of: each line begins with what brings the proof"
+	return []Finding{f}
+}
+
 // foreign says whether a figure belongs to Dynamo's frontend, router or
 // workers and there is none of Dynamo here.
 func (g *Gathered) foreign(cure *remedies, key string) bool {

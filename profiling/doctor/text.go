@@ -45,12 +45,12 @@ func (p *printer) line(format string, args ...any) {
 }
 
 func (p *printer) head(g *Gathered, d Diagnosis) {
-	p.line("dynascope doctor %s, %s", text.Clean(g.Version, 30), g.At.UTC().Format("2006-01-02 15:04:05Z"))
+	p.line("dynascope doctor %s, %s", text.Safe(g.Version, 30), g.At.UTC().Format("2006-01-02 15:04:05Z"))
 	from := "scraped from here"
 	if r := g.Remote; r != nil {
 		from = "asked at " + text.Safe(r.URL, 60)
 		if r.Version != "" {
-			from += " (Prometheus " + text.Clean(r.Version, 20) + ")"
+			from += " (Prometheus " + text.Safe(r.Version, 20) + ")"
 		}
 	}
 	p.block("", "", fmt.Sprintf("%d of %s answer, %s", d.Answered, count(len(g.Endpoints), "target"), from))
@@ -65,7 +65,7 @@ func (p *printer) finding(f Finding) {
 	p.line("")
 	head := fmt.Sprintf("%-8s %s", strings.ToUpper(f.Severity.String()), f.Code)
 	if len(f.Subjects) > 0 {
-		head += "  " + text.Safe(some(f.Subjects, 2), 200)
+		head += "  " + text.Safe(some(f.Subjects, 3), 200)
 	}
 	p.line("%s", ansi.Truncate(head, width, "…"))
 	p.block("", indent, f.What)
