@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"iter"
 	"math"
 	"sort"
 	"time"
@@ -41,9 +42,8 @@ type matter struct {
 type grid struct {
 	fig    *sources.Figure
 	groups []group
-	index  map[string]int // labels' key → group
-	edges  [][]int        // of buckets: groups' members by what is left without le
-	ready  int            // first column whose look-back is filled
+	by     map[string]map[string][]int // label → value → groups, for those that were looked for
+	ready  int                         // first column whose look-back is filled
 }
 
 type group struct {
@@ -79,7 +79,7 @@ func newMatter(snap *sources.Snapshot, rules []Rule, base Baselines, sla SLA) *m
 }
 
 func (c *matter) grid(f *sources.Figure) *grid {
-	g := &grid{fig: f, index: map[string]int{}}
+	g := &grid{fig: f}
 	if looksBack(f.Need.Form) {
 		window := max(f.Window, f.Need.Window)
 		if wait := c.oldest + window.Milliseconds() - c.first; wait > 0 {
@@ -99,7 +99,6 @@ func (c *matter) grid(f *sources.Figure) *grid {
 				vals[i] = p.V
 			}
 		}
-		g.index[s.Labels.Key()] = len(g.groups)
 		g.groups = append(g.groups, group{s.Labels, vals})
 	}
 	return g
@@ -144,8 +143,8 @@ func (m Moment) Or(n sources.Need, other float64) float64 {
 
 // Where is the first group that has all of want and a number.
 func (m Moment) Where(n sources.Need, want sources.Labels) (float64, bool) {
-	for _, g := range m.of(n).groups {
-		if v := g.vals[m.i]; !math.IsNaN(v) && has(g.labels, want) {
+	for g := range m.of(n).with(want) {
+		if v := g.vals[m.i]; !math.IsNaN(v) {
 			return v, true
 		}
 	}
@@ -175,8 +174,8 @@ func (m Moment) Groups(n sources.Need) []Group {
 // want.
 func (m Moment) Buckets(n sources.Need, want sources.Labels) (sources.Buckets, bool) {
 	var in []sources.Series
-	for _, s := range m.of(n).groups {
-		if v := s.vals[m.i]; !math.IsNaN(v) && has(s.labels, want) {
+	for s := range m.of(n).with(want) {
+		if v := s.vals[m.i]; !math.IsNaN(v) {
 			in = append(in, sources.Series{Labels: s.labels, Points: []sources.Point{{V: v}}})
 		}
 	}
@@ -188,10 +187,8 @@ func (m Moment) Buckets(n sources.Need, want sources.Labels) (sources.Buckets, b
 // moment, a value every Step, oldest first, NaN for a gap. It is shorter near
 // the first column, and must not be changed.
 func (m Moment) Course(n sources.Need, want sources.Labels, d time.Duration) []float64 {
-	for _, g := range m.of(n).groups {
-		if has(g.labels, want) {
-			return g.vals[max(0, m.i+1-int(d/Step)) : m.i+1]
-		}
+	for g := range m.of(n).with(want) {
+		return g.vals[max(0, m.i+1-int(d/Step)) : m.i+1]
 	}
 	return nil
 }
@@ -262,6 +259,47 @@ func (m Moment) Number(text string, n sources.Need, want sources.Labels, value, 
 		Text: text, Need: n, Labels: want, Value: value, Threshold: threshold,
 		Unit: g.fig.Unit, Window: g.fig.Window, Expr: g.fig.Expr,
 	}
+}
+
+// with are the groups that have all of want, in their order. With hundreds of
+// workers a rule looks each up in each column, so they are found by an index.
+func (g *grid) with(want sources.Labels) iter.Seq[*group] {
+	return func(yield func(*group) bool) {
+		for _, name := range [...]string{"instance", "worker_id"} {
+			value, ok := want[name]
+			if !ok {
+				continue
+			}
+			for _, i := range g.indexed(name)[value] {
+				if has(g.groups[i].labels, want) && !yield(&g.groups[i]) {
+					return
+				}
+			}
+			return
+		}
+		for i := range g.groups {
+			if has(g.groups[i].labels, want) && !yield(&g.groups[i]) {
+				return
+			}
+		}
+	}
+}
+
+// indexed are the groups by the values of one label, found once.
+func (g *grid) indexed(name string) map[string][]int {
+	if by, ok := g.by[name]; ok {
+		return by
+	}
+	by := map[string][]int{}
+	for i := range g.groups {
+		v := g.groups[i].labels[name]
+		by[v] = append(by[v], i)
+	}
+	if g.by == nil {
+		g.by = map[string]map[string][]int{}
+	}
+	g.by[name] = by
+	return by
 }
 
 func has(have, want sources.Labels) bool {
