@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"dynascope/sources"
 	"dynascope/sources/catalog"
 	"dynascope/sources/engine"
 	"dynascope/sources/feed"
@@ -52,20 +51,8 @@ func details(o *origin, cat *catalog.Catalog) func(context.Context, pane.DetailN
 
 // flagFigures are the figures that tell settings, of the worker or its model.
 func flagFigures(ctx context.Context, f *feed.Feed, need pane.DetailNeed, o *origin) map[string]float64 {
-	var needs []sources.Need
-	for _, k := range engine.FigureKeys() {
-		needs = append(needs, sources.Need{Key: k.Key, Form: sources.FormNow, By: "instance"}, sources.Need{Key: k.Key, Form: sources.FormNow, By: "model"})
-	}
-	snap := f.Tick(ctx, feed.Ask{Needs: needs, At: o.now()})
-	out := map[string]float64{}
-	for _, k := range engine.FigureKeys() {
-		if v, ok := snap.Figure(sources.Need{Key: k.Key, Form: sources.FormNow, By: "instance"}).Where(sources.Labels{"instance": need.Instance}); ok {
-			out[k.Key] = v
-		} else if v, ok := snap.Figure(sources.Need{Key: k.Key, Form: sources.FormNow, By: "model"}).Where(sources.Labels{"model": need.Model}); ok && need.Model != "" && v > 0 { // a frontend says 0 of what was not registered
-			out[k.Key] = v
-		}
-	}
-	return out
+	snap := f.Tick(ctx, feed.Ask{Needs: flagNeeds(), At: o.now()})
+	return flagFiguresOf(snap, need.Instance, need.Model)
 }
 
 // info is what a plain SGLang server answered on its own routes, nil when it

@@ -27,9 +27,15 @@ type Advice struct {
 	Flag, Now string
 	// Effect is what is to be expected of it, Cost what it takes.
 	Effect, Cost string
-	// Unknown names the settings on which this rests and which are not known,
-	// each with what would reveal it. With any, the advice is a conditional one.
-	Unknown []string
+	// Unknown are the settings on which this rests and which are not known. With
+	// any, the advice is a conditional one.
+	Unknown []Missing
+}
+
+// Missing is a setting that is not known.
+type Missing struct {
+	Setting string // as the process spells it
+	Reveal  string // what would tell it
 }
 
 // Unknown is a rule that could not judge, because it does not know a setting
@@ -38,8 +44,7 @@ type Unknown struct {
 	Code, Title string
 	Culprit     verdict.Culprit
 	Also        []verdict.Culprit
-	Setting     string // as the process spells it
-	Reveal      string // what would tell it
+	Missing
 }
 
 // Report is what all rules say of one moment.
@@ -153,7 +158,7 @@ func Judge(in Input, rules []Rule) Report {
 func together(in []Advice) (out []Advice) {
 	for _, a := range in {
 		at := slices.IndexFunc(out, func(o Advice) bool {
-			return o.Flag == a.Flag && o.Now == a.Now && slices.Equal(o.Unknown, a.Unknown)
+			return o.Flag == a.Flag && o.Now == a.Now && slices.EqualFunc(o.Unknown, a.Unknown, func(x, y Missing) bool { return x.Setting == y.Setting })
 		})
 		if at < 0 {
 			out = append(out, a)

@@ -139,7 +139,7 @@ func batchPrefill(m *Moment) {
 			Cost:   "short prompts no longer fill a step together; where running counts prompts whose KV is still being fetched, throughput falls: watch it; restart",
 		}
 		if !known {
-			a.Unknown = []string{p.unknown("max_running")}
+			a.Unknown = []Missing{p.unknown("max_running")}
 		}
 		m.give(p, a)
 	}
@@ -173,7 +173,7 @@ func budgetSmall(m *Moment) {
 				a.Cost = "decode waits while a long prompt is computed, so ITL has peaks; " + a.Cost
 			}
 			if !hasBatch {
-				a.Unknown = []string{p.unknown("max_running")}
+				a.Unknown = []Missing{p.unknown("max_running")}
 			}
 			m.give(p, a)
 		}

@@ -16,6 +16,9 @@ import (
 const (
 	// crowded is the share of one bucket from which a layout says too little.
 	crowded = 0.8
+	// narrow is an upper over a lower edge up to which a bucket is no wider than
+	// what could be laid out instead, whatever it holds.
+	narrow = 1.51
 	// leastCounted is the number of observations a share must rest on.
 	leastCounted = 100
 	// vague is the width of the share within an SLA from which an edge there is
@@ -61,7 +64,7 @@ func buckets() []Rule {
 	return []Rule{
 		{
 			Code: "buckets-crowded", Title: "one bucket holds almost everything", Needs: needs,
-			Help: fmt.Sprintf("More than %.0f %% of %d or more observations of a latency lie in one bucket: all its quantiles are that bucket. "+
+			Help: fmt.Sprintf("More than %.0f %% of %d or more observations of a latency lie in one bucket that is wider than half of its lower edge: all its quantiles are that bucket. "+
 				"The variables of a frontend or the flag of an SGLang worker lay out finer edges there.", 100*crowded, leastCounted),
 			Judge: bucketsCrowded,
 		},
@@ -99,6 +102,9 @@ func (m *Moment) crowd(l layout) (b sources.Buckets, at int, ok bool) {
 		if c > b.Counts[at] {
 			at = i
 		}
+	}
+	if at > 0 && b.Edges[at] <= narrow*b.Edges[at-1] {
+		return b, at, false
 	}
 	return b, at, b.Counts[at] > crowded*b.N
 }

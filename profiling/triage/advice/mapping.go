@@ -86,7 +86,7 @@ func tpForKV(m *Moment) {
 			a.Effect = fmt.Sprintf("%.2f times the KV on each GPU (measured upstream for TP %d against TP %d on a 70B model in 4 bits; larger models gain more)",
 				kvOfTP[to]/kvOfTP[to/2], to, to/2)
 		} else {
-			a.Unknown = []string{p.unknown("tp")}
+			a.Unknown = []Missing{p.unknown("tp")}
 		}
 		m.give(p, a)
 	}

@@ -24,7 +24,7 @@ var needGPU = sources.Need{Key: "gpu.memory_share", Form: sources.FormExpr, By: 
 func memory() []Rule {
 	return []Rule{
 		{
-			Code: "memory-share-low", Title: "the KV pool is full and memory is left", Settings: []string{"memory_share"},
+			Code: "memory-share-low", Title: "KV is short, and the memory share may be raised", Settings: []string{"memory_share"},
 			Needs: []sources.Need{needKV, needPreempts, needGPU},
 			Help: fmt.Sprintf("A worker's KV is %.0f %% used at %.0f %% of the looks of %s, or requests are preempted while it is, and its memory share is below %.2f.",
 				100*fullKV, 100*lastingShare, Look, leastShare),
@@ -72,7 +72,7 @@ func shareLow(m *Moment) {
 		}
 		if !known {
 			a.Flag = p.set("memory_share", fmt.Sprintf("%s (or more, up to %s, where it is that already)", plain(to), plain(mostShare)))
-			a.Unknown = []string{p.unknown("memory_share")}
+			a.Unknown = []Missing{p.unknown("memory_share")}
 		}
 		a.Observation, a.Evidence = m.withGPU(a.Observation, a.Evidence)
 		m.give(p, a)

@@ -29,9 +29,7 @@ func (m *Moment) give(p Process, a Advice) {
 
 // cannot notes that a setting of a process would have to be known.
 func (m *Moment) cannot(p Process, setting string) {
-	m.unknown = append(m.unknown, Unknown{
-		Code: m.rule.Code, Title: m.rule.Title, Culprit: p.culprit(), Setting: p.spelled(setting), Reveal: p.reveal(),
-	})
+	m.unknown = append(m.unknown, Unknown{Code: m.rule.Code, Title: m.rule.Title, Culprit: p.culprit(), Missing: p.unknown(setting)})
 }
 
 // processes are those of some roles, in the order of the snapshot.
@@ -203,17 +201,14 @@ func (p Process) now(setting string) string {
 	return fmt.Sprintf("%s (%s)", text.Clean(f.Value, 80), f.Source)
 }
 
-// unknown says that a setting is not known and what would reveal it.
-func (p Process) unknown(setting string) string {
+// unknown is a setting that is not known, or of which only the engine knows what
+// it came to.
+func (p Process) unknown(setting string) Missing {
+	reveal := cmp.Or(p.Flags.Unknown, "run dynascope on its host, as its user")
 	if v, ok := p.value(setting); ok {
-		return fmt.Sprintf("%s is %s, and no figure tells what that came to", p.spelled(setting), text.Clean(v, 80))
+		reveal = "it is " + text.Clean(v, 80) + ", and no figure tells what that came to"
 	}
-	return p.spelled(setting) + " is not known: " + p.reveal()
-}
-
-// reveal is what would tell a process' flags.
-func (p Process) reveal() string {
-	return cmp.Or(p.Flags.Unknown, "run dynascope on the host of "+p.Name+", as its user")
+	return Missing{p.spelled(setting), reveal}
 }
 
 // set is a flag as a process takes it.

@@ -73,7 +73,7 @@ func pageSmall(m *Moment) {
 		if known {
 			a.Observation += fmt.Sprintf(", in pages of %s tokens", plain(size))
 		} else {
-			a.Unknown = []string{p.unknown("page_size")}
+			a.Unknown = []Missing{p.unknown("page_size")}
 			a.Observation += "; the size of its pages is not known"
 		}
 		m.give(p, a)

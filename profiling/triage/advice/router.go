@@ -104,7 +104,7 @@ func threshold(m *Moment) {
 		Cost:     "what an engine has taken can no longer go elsewhere, so later choices count less; from Dynamo 1.6 the threshold stands in the file of --router-policy-config; the frontend restarts",
 	}
 	if !known {
-		a.Unknown = []string{p.unknown("router_queue_threshold")}
+		a.Unknown = []Missing{p.unknown("router_queue_threshold")}
 	}
 	m.give(p, a)
 }
@@ -214,7 +214,7 @@ func overlapHigh(m *Moment) {
 	if scale, known := p.numeric("router_prefill_scale"); known {
 		a.Flag = p.set("router_prefill_scale", plain(scale/2))
 	} else {
-		a.Unknown = []string{p.unknown("router_prefill_scale")}
+		a.Unknown = []Missing{p.unknown("router_prefill_scale")}
 	}
 	m.give(p, a)
 }

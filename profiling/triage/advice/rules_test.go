@@ -206,6 +206,7 @@ func trials() []trial {
 		{"all in one bucket", "buckets-crowded", newScene().histogram("frontend.ttft", ttftEdges, at(18, map[int]float64{8: 950, 9: 50})), "DYN_METRICS_TTFT_MIN=", false, false},
 		{"all in one bucket of SGLang", "buckets-crowded", newScene().process("a", "aggregated", "sglang").histogram("engine.itl", []float64{.002, .02, .2}, at(3, map[int]float64{1: 950, 2: 50})), "--bucket-inter-token-latency 0.002 0.0027 ", false, false},
 		{"spread over three buckets", "buckets-crowded", newScene().histogram("frontend.ttft", ttftEdges, at(18, map[int]float64{7: 300, 8: 400, 9: 300})), "", false, false},
+		{"all in a narrow bucket", "buckets-crowded", newScene().process("a", "aggregated", "sglang").histogram("engine.itl", []float64{.01, .015, .02}, at(3, map[int]float64{1: 950, 2: 50})), "", false, false},
 		{"few in one bucket", "buckets-crowded", newScene().histogram("frontend.ttft", ttftEdges, at(18, map[int]float64{8: 50})), "", false, false},
 		{"another engine among them", "buckets-crowded", newScene().process("a", "aggregated", "sglang").process("b", "aggregated", "vllm").histogram("engine.itl", []float64{.002, .02, .2}, at(3, map[int]float64{1: 950})), "", false, false},
 

@@ -64,7 +64,7 @@ func streamInterval(m *Moment) {
 			a.Effect = fmt.Sprintf("up to %.0f times fewer chunks for the frontend to parse, detokenise and send", goodInterval/interval)
 		}
 		if !known {
-			a.Unknown = []string{p.unknown("stream_interval")}
+			a.Unknown = []Missing{p.unknown("stream_interval")}
 		}
 		m.give(p, a)
 	}

@@ -26,7 +26,7 @@ func Write(w io.Writer, r Report) error {
 		}
 		fmt.Fprintf(b, "  set     %s\n  brings  %s\n  costs   %s\n", set, a.Effect, a.Cost)
 		for _, u := range a.Unknown {
-			fmt.Fprintf(b, "  unknown %s\n", text.Clean(u, 300))
+			fmt.Fprintf(b, "  unknown %s: %s\n", u.Setting, text.Clean(u.Reveal, 300))
 		}
 		fmt.Fprintf(b, "  rule    %s\n", a.Code)
 	}
