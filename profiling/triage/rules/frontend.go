@@ -233,8 +233,10 @@ const (
 	permitShare = 0.05
 	// poolFull is how much of the limit must be at work to be called all.
 	poolFull = 0.99
-	// poolHold is how long it must have been full, or a queue before it.
+	// poolHold is how long it must have been full.
 	poolHold = 15 * time.Second
+	// poolBehind is how many must lie in its queue, on average over the look-back.
+	poolBehind = 0.5
 	// queueFull is how much of the handler queue's room in use is critical.
 	queueFull = 0.9
 	// trendOver and trendLevel: over which time, and at which level of the
@@ -273,7 +275,7 @@ func workerPool() verdict.Rule {
 		Tell:     tellPool,
 		Silenced: []verdict.Silence{{Code: "worker-hung", Same: true}, {Code: "worker-down", Same: true}},
 		Key:      "4",
-		Help: "A worker's request handler has no slot left: for 15 s all slots were at work or requests lay in its queue, and over 30 s at least 10 requests and 5 % of those it got waited for a slot, 10 ms or more on average. " +
+		Help: "A worker's request handler has no slot left: all slots were at work for 15 s or half a request lay in its queue on average, and over 30 s at least 10 requests and 5 % of those it got waited for a slot, 10 ms or more on average. " +
 			"Critical when the handler's queue is nearly full or it refuses requests. Where the engine behind it has requests waiting too, the engine is the limit and more slots only move the queue. No upstream threshold exists; these are this program's.",
 		Alert: verdict.Alert{
 			Expr: "{worker.permit_wait:mean:instance} > 0.01 and on (instance) ({worker.queue_depth:now:instance} > 0 or {worker.pool_usage:expr:instance} >= 0.99)",
@@ -300,7 +302,9 @@ func lookPool(m verdict.Moment, in string) (l poolLook) {
 	l.queued, _ = m.Where(poolQueue, who)
 	l.room, _ = m.Where(poolRoom, who)
 	l.full = l.limit > 0 && lasted(m.Course(poolActive, who, poolHold), poolHold, func(v float64) bool { return v >= poolFull*l.limit })
-	l.behind = lasted(m.Course(poolQueue, who, poolHold), poolHold, func(v float64) bool { return v > 0 })
+	if v, ok := averageOf(m.Course(poolQueue, who, brief), brief); ok {
+		l.behind = v >= poolBehind
+	}
 	l.starving = l.waits >= permitCount && l.waits >= permitShare*l.asked && l.wait >= permitTime
 	return l
 }

@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -111,7 +112,7 @@ func (s stage) judge(m verdict.Moment) (out []verdict.Finding) {
 			continue // most of them, most of the time
 		}
 		if s.key == scheduling {
-			if wait, known := averageOf(m.Course(pendingQueue, instanceOf(in), brief), brief); known && wait >= queuePending {
+			if queued(m.Course(pendingQueue, instanceOf(in), 2*brief)) {
 				continue // the wait in the router's queue is in it
 			}
 		}
@@ -134,6 +135,11 @@ func (s stage) judge(m verdict.Moment) (out []verdict.Finding) {
 		})
 	}
 	return out
+}
+
+// queued says whether anything was seen to wait.
+func queued(course []float64) bool {
+	return slices.ContainsFunc(course, func(v float64) bool { return v > 0 })
 }
 
 // stageLook is what one window says of a stage.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"slices"
 	"time"
 
 	"dynascope/profiling/triage/verdict"
@@ -24,6 +25,9 @@ const (
 	// leaseFor is how long after its death a router may still list a worker:
 	// some ten seconds (dynamo.md §11), taken twice.
 	leaseFor = 20 * time.Second
+	// fellShare is how much of the router's books must have been given back to
+	// say that requests end.
+	fellShare = 0.2
 	// unknownFor is how long a worker's page must be dead where nothing says
 	// whether the worker lives: verdicts about the worker come first.
 	unknownFor = 45 * time.Second
@@ -225,15 +229,16 @@ func deadFor(m verdict.Moment, in string) time.Duration {
 	return time.Duration(n) * verdict.Step
 }
 
-// fell says that a number went down at least twice.
+// fell says that a number went down twice, or by much of what it was: clients
+// that give up a worker that hangs take longer to do so.
 func fell(course []float64) bool {
-	n := 0
+	n, sum := 0, 0.0
 	for i := 1; i < len(course); i++ {
-		if course[i] < course[i-1] {
-			n++
+		if d := course[i-1] - course[i]; d > 0 {
+			n, sum = n+1, sum+d
 		}
 	}
-	return n >= 2
+	return n >= 2 || n == 1 && sum >= fellShare*slices.Max(course)
 }
 
 // onlyFrontend says whether no other frontend could have asked the workers.
