@@ -31,12 +31,13 @@ host. With --prometheus the pages that --target names, or that run on this host,
 are compared with what the server scrapes.
 
 Exit status: 0 all is well, 1 warnings, 2 something that blocks, 3 no target
-answered. docs/troubleshooting.md lists every finding.`,
+answered, or the doctor could not look. docs/troubleshooting.md lists every finding.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return diagnose(cmd, s)
+			return couldNotLook(diagnose(cmd, s))
 		},
 	}
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return couldNotLook(err) })
 	f := cmd.Flags()
 	f.DurationVar(&s.interval, "interval", time.Second, "time between scrapes of a target")
 	f.DurationVar(&s.sla.TTFT, "sla-ttft", 500*time.Millisecond, "time to first token that was promised")
@@ -46,6 +47,16 @@ answered. docs/troubleshooting.md lists every finding.`,
 	s.collectFlags(cmd)
 	s.remote.flags(cmd)
 	return cmd
+}
+
+// couldNotLook keeps a failure of the command itself apart from a warning that
+// it gives: nothing was reached then.
+func couldNotLook(err error) error {
+	var exit exitError
+	if err == nil || errors.As(err, &exit) {
+		return err
+	}
+	return exitError{code: doctor.ExitNothing, msg: err.Error()}
 }
 
 // diagnose gathers, judges and prints.

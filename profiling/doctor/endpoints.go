@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -16,13 +17,16 @@ func reachability(g *Gathered) (out []Finding) {
 		}
 		said, hint, _ := strings.Cut(e.Error, "; hint: ")
 		if said == "" {
-			if e.Health == sources.HealthPending {
+			switch {
+			case e.Health == sources.HealthPending && e.Sent.IsZero():
+				said = "no answer within the time of the doctor"
+			case e.Health == sources.HealthPending:
 				said = fmt.Sprintf("no answer within %s", g.At.Sub(e.Sent).Round(1e9))
-			} else {
+			default:
 				said = "the last scrape failed"
 			}
 		}
-		f := found(codeOf(said), e.Instance, sentence(said))
+		f := found(codeOf(cmp.Or(e.Error, said)), e.Instance, sentence(said))
 		f.Do = hint
 		if e.URL != "http://"+e.Instance+"/metrics" {
 			f.Why = "GET " + e.URL

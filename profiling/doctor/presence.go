@@ -30,8 +30,11 @@ func presence(g *Gathered) (out []Finding) {
 		if w.Engine == "" && w.ID != "" && w.State == sources.WorkerUp {
 			f := found("engine-silent", w.Short, fmt.Sprintf("Its page %s has Dynamo's families and none of an engine's.", w.Instance))
 			f.Do = "start an SGLang worker with --enable-metrics"
+			isMocker := strings.HasSuffix(g.Processes[w.Instance].Program, mocker)
 			switch {
-			case strings.HasSuffix(g.Processes[w.Instance].Program, mocker) && g.silent():
+			case isMocker && w.Role == "prefill":
+				f.Severity, f.Why, f.Do = Note, "it is a mocker that only prefills, which has none", ""
+			case isMocker && g.silent():
 				f.Severity, f.Why, f.Do = Note, "it is a mocker: they appear with the first request", "send one request, then look again"
 			case g.silent():
 				f.Why = "nothing was asked of it yet; some engines show them with the first request"
