@@ -27,10 +27,12 @@ const (
 	// loadHarm is how much longer than its peers' a token must take there,
 	// where nobody waits.
 	loadHarm = 1.2
-	// lostFires is the share of token slots lost to unequal DP ranks. Ranks are
-	// never equal; a fifth is a GPU in five for nothing. No number of the
-	// references.
-	lostFires, lostStays = 0.2, 0.12
+	// lostFires is the share of token slots lost to unequal DP ranks. Four ranks
+	// at random lose 0.3 of a light load, and it costs nobody anything: so one
+	// rank must also hold more than the others, over a minute.
+	lostFires, lostStays = 0.4, 0.3
+	rankFires, rankStays = 1.75, 1.4
+	rankExcess           = 5    // requests
 	lostTokens           = 2000 // in the minute
 )
 
@@ -216,19 +218,19 @@ func dpImbalance() verdict.Rule {
 			{Code: "worker-hung", Same: true}, {Code: "worker-down", Same: true}, {Code: "kv-capacity", Same: true},
 		},
 		Key: "4",
-		Help: "The DP ranks of one worker have unequal work: with DP attention, where all ranks step together, 20 % of the token slots of a minute (of at least 2000) were lost to it, as SGLang 0.5.23 counts them; " +
-			"without that count, one rank holds twice the median of the others' requests, at least 8 more, and requests wait on it while another rank has none waiting. " +
+		Help: "The DP ranks of one worker have unequal work: with DP attention, where all ranks step together, 40 % of the token slots of a minute (of at least 2000 tokens) were lost to it, as SGLang 0.5.23 counts them, and one rank holds 1.75 times the median of the others' requests, at least 5 more; " +
+			"without that count, one rank holds twice the median, at least 8 more, and requests wait on it while another rank has none waiting. " +
 			"Let the router choose the rank (--router-mode kv sees ranks), or SGLang's own (--load-balance-method); short queues are the fairest.",
-		Alert: verdict.Alert{Expr: "{dp.lost_share:expr:instance} > 0.2", For: time.Minute, Why: "only where SGLang counts the tokens lost"},
+		Alert: verdict.Alert{Expr: "{dp.lost_share:expr:instance} > 0.4", For: time.Minute, Why: "only where SGLang counts the tokens lost, and without the ranks' requests: a light load fires it"},
 	}
 }
 
 // uneven is the rank with most to do, of one worker.
 type uneven struct {
 	rank        string
-	held, peers float64
+	held, peers float64 // requests, mean of a minute
 	waiting     float64
-	level       verdict.Level
+	least       float64 // waiting on the rank with fewest
 }
 
 func judgeDP(m verdict.Moment) (out []verdict.Finding) {
@@ -236,74 +238,73 @@ func judgeDP(m verdict.Moment) (out []verdict.Finding) {
 	for _, g := range m.Groups(dpRun) {
 		run[g.Labels["instance"]] += g.V
 	}
-	counted := byInstance(m, dpLost)
-	for in, v := range counted {
-		if run[in] < lostTokens || v < lostStays {
-			continue
-		}
-		level := verdict.Stays
-		if v >= lostFires {
-			level = verdict.Fires
-		}
-		out = append(out, verdict.Finding{Culprit: m.CulpritOf(in), Level: level, Severity: verdict.Warning, Score: v / lostFires})
-	}
+	lost := byInstance(m, dpLost)
 	for in, u := range unevenRanks(m) {
-		if _, better := counted[in]; !better {
-			out = append(out, verdict.Finding{Culprit: m.CulpritOf(in), Level: u.level, Severity: verdict.Warning, Score: u.held / max(u.peers, 1)})
+		level, score := verdict.Clear, u.held/max(u.peers, 1)
+		if v, counted := lost[in]; counted {
+			score = v / lostFires
+			switch {
+			case run[in] < lostTokens || v < lostStays:
+			case v >= lostFires && u.held >= rankFires*u.peers && u.held-u.peers >= rankExcess:
+				level = verdict.Fires
+			default:
+				level = verdict.Stays
+			}
+		} else {
+			switch {
+			case u.waiting >= 1 && u.least < 0.5 && u.held >= loadFires*u.peers && u.held-u.peers >= loadExcess:
+				level = verdict.Fires
+			case u.waiting >= 0.5:
+				level = verdict.Stays
+			}
+		}
+		if level > verdict.Clear {
+			out = append(out, verdict.Finding{Culprit: m.CulpritOf(in), Level: level, Severity: verdict.Warning, Score: score})
 		}
 	}
 	return out
 }
 
-// unevenRanks finds, by requests alone, a rank on which they wait while others
-// have room.
+// unevenRanks finds the workers of which one rank holds more than the others.
 func unevenRanks(m verdict.Moment) map[string]uneven {
-	type ranks struct {
-		names         []string
-		running, wait []float64
-	}
-	by := map[string]*ranks{}
-	waiting := map[[2]string]float64{}
-	for _, g := range m.Groups(dpWaiting) {
-		waiting[[2]string{g.Labels["instance"], g.Labels["dp_rank"]}] = g.V
-	}
-	for _, g := range m.Groups(dpRunning) {
-		in := g.Labels["instance"]
-		r := by[in]
-		if r == nil {
-			r = &ranks{}
-			by[in] = r
+	return m.Once("uneven ranks", func() any {
+		type rank struct {
+			name          string
+			running, wait float64
 		}
-		r.names = append(r.names, g.Labels["dp_rank"])
-		r.running, r.wait = append(r.running, g.V), append(r.wait, waiting[[2]string{in, g.Labels["dp_rank"]}])
-	}
-	out := map[string]uneven{}
-	for in, r := range by {
-		if len(r.names) < 2 || total(r.running)+total(r.wait) < loadExcess {
-			continue
+		by := map[string][]rank{}
+		waiting := map[[2]string]float64{}
+		for _, g := range m.Groups(dpWaiting) {
+			waiting[[2]string{g.Labels["instance"], g.Labels["dp_rank"]}] = g.V
 		}
-		held := make([]float64, len(r.names))
-		most, least := 0, math.Inf(1)
-		for i, rank := range r.names {
-			who := sources.Labels{"instance": in, "dp_rank": rank}
-			run, _ := averageOf(m.Course(dpRunning, who, brief), brief)
-			wait, _ := averageOf(m.Course(dpWaiting, who, brief), brief)
-			held[i], r.wait[i] = run+wait, wait
-			if held[i] > held[most] {
-				most = i
+		for _, g := range m.Groups(dpRunning) {
+			in, name := g.Labels["instance"], g.Labels["dp_rank"]
+			by[in] = append(by[in], rank{name, g.V, waiting[[2]string{in, name}]})
+		}
+		out := map[string]uneven{}
+		for in, ranks := range by {
+			if len(ranks) < 2 {
+				continue
 			}
-			least = min(least, wait)
+			held, waits := make([]float64, len(ranks)), make([]float64, len(ranks))
+			most, least := 0, math.Inf(1)
+			for i, r := range ranks {
+				who := sources.Labels{"instance": in, "dp_rank": r.name}
+				run, _ := averageOf(m.Course(dpRunning, who, verdict.Look), verdict.Look)
+				waits[i], _ = averageOf(m.Course(dpWaiting, who, verdict.Look), verdict.Look)
+				held[i] = run + waits[i]
+				if held[i] > held[most] {
+					most = i
+				}
+				least = min(least, waits[i])
+			}
+			u := uneven{rank: ranks[most].name, held: held[most], peers: median(rest(held, most)), waiting: waits[most], least: least}
+			if u.held >= rankStays*u.peers && u.held-u.peers >= rankExcess/2.0 {
+				out[in] = u
+			}
 		}
-		u := uneven{rank: r.names[most], held: held[most], peers: median(rest(held, most)), waiting: r.wait[most], level: verdict.Stays}
-		switch {
-		case u.waiting >= 1 && least < 0.5 && u.held >= loadFires*u.peers && u.held-u.peers >= loadExcess:
-			u.level = verdict.Fires
-		case u.waiting < 0.5 || u.held < loadStays*u.peers || u.held-u.peers < loadExcess/2:
-			continue
-		}
-		out[in] = u
-	}
-	return out
+		return out
+	}).(map[string]uneven)
 }
 
 func tellDP(m verdict.Moment, f verdict.Finding) (out verdict.Story) {

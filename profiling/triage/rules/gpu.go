@@ -54,13 +54,14 @@ var (
 
 // device is one GPU at one moment; numbers that are not known are NaN.
 type device struct {
-	labels            sources.Labels
-	id, name, model   string
-	clock, most, busy float64 // MHz, MHz, share
-	reasons, hot      float64
-	ratio             float64 // of the clock of its busy peers
-	peers             int
-	level             verdict.Level
+	labels                sources.Labels
+	id, name, host, model string
+	clock, most, busy     float64 // MHz, MHz, share
+	reasons, hot          float64
+	ratio                 float64 // of the clock of its busy peers
+	peers                 int
+	level                 verdict.Level
+	grade                 triage.Grade // of what holds it down
 }
 
 // devices are the GPUs that have a clock or a reason, each once.
@@ -75,7 +76,7 @@ func devices(m verdict.Moment) []*device {
 				if d == nil && add {
 					nan := math.NaN()
 					d = &device{
-						labels: sources.Labels{"uuid": g.Labels["uuid"]}, id: id, name: g.Labels["host"] + "/" + g.Labels["gpu"], model: g.Labels["gpu_name"],
+						labels: sources.Labels{"uuid": g.Labels["uuid"]}, id: id, name: g.Labels["host"] + "/" + g.Labels["gpu"], host: g.Labels["host"], model: g.Labels["gpu_name"],
 						clock: nan, most: nan, busy: nan, reasons: nan, hot: nan, ratio: nan,
 					}
 					at[id] = d
@@ -208,24 +209,41 @@ func gpuThrottled() verdict.Rule {
 		Needs: []sources.Need{gpuClock, gpuClockMax, gpuBusy, gpuReasons, gpuHot, gpuTemp, gpuPower, gpuLimit},
 		Proof: []sources.Need{gpuReasons, gpuHot},
 		Judge: func(m verdict.Moment) (out []verdict.Finding) {
-			for _, d := range devices(m) {
-				if level, grade := throttled(m, d); level > verdict.Clear {
-					out = append(out, verdict.Finding{Culprit: d.culprit(), Level: level, Severity: verdict.Warning, Score: float64(grade)})
+			for _, h := range heldHosts(m) {
+				if h.whole() {
+					level, grade := h.held[0].level, triage.GradeNone
+					for _, d := range h.held {
+						level, grade = max(level, d.level), max(grade, d.grade)
+					}
+					out = append(out, verdict.Finding{Culprit: verdict.Culprit{Kind: "host", Name: h.name}, Level: level, Severity: verdict.Warning, Score: float64(grade)})
+					continue
+				}
+				for _, d := range h.held {
+					out = append(out, verdict.Finding{Culprit: d.culprit(), Level: d.level, Severity: verdict.Warning, Score: float64(d.grade)})
 				}
 			}
 			return out
 		},
 		Tell: func(m verdict.Moment, f verdict.Finding) (out verdict.Story) {
-			for _, d := range devices(m) {
-				if d.name != f.Culprit.Name {
-					continue
+			var told *device
+			subject := ""
+			for _, h := range heldHosts(m) {
+				if f.Culprit.Kind == "host" && h.name == f.Culprit.Name {
+					told, subject = h.held[0], fmt.Sprintf("%d of %d busy GPUs of %s are", len(h.held), h.busy, h.name)
 				}
+				for _, d := range h.held {
+					if d.culprit() == f.Culprit {
+						told, subject = d, fmt.Sprintf("GPU %s is", d.name)
+					}
+				}
+			}
+			if d := told; d != nil {
 				words, _ := triage.Throttle(d.reasons)
-				out.Sentence = fmt.Sprintf("GPU %s is throttled: %s", d.name, strings.Join(words, ", "))
+				out.Sentence = fmt.Sprintf("%s throttled: %s", subject, strings.Join(words, ", "))
 				if len(words) > 0 {
 					out.Evidence = append(out.Evidence, m.Number(strings.Join(words, ", "), gpuReasons, d.labels, d.reasons, none))
 				} else if v, ok := m.Where(gpuHot, d.labels); ok {
-					out.Sentence = fmt.Sprintf("GPU %s is throttled by temperature %s of the time", d.name, text.Percent(min(v, 1)))
+					out.Sentence = fmt.Sprintf("%s throttled by temperature %s of the time", subject, text.Percent(min(v, 1)))
 					out.Evidence = append(out.Evidence, m.Number(text.Percent(min(v, 1))+" of the time", gpuHot, d.labels, v, throttledTime))
 				}
 				out.Evidence = append(out.Evidence, heat(m, d)...)
@@ -241,12 +259,47 @@ func gpuThrottled() verdict.Rule {
 		Silenced: []verdict.Silence{{Code: "straggler-gpu", Same: true}},
 		Key:      "5",
 		Help: "The hardware or the driver holds a busy GPU's clock down for 15 s: a thermal limit, the power brake or a hardware slowdown with the clock below 97 % of its highest, or a power cap or sync boost with the clock below 80 % of it (at full load a power cap is normal and costs a few per cent). " +
-			"Without the mask of reasons: throttled by temperature for a tenth of the time. One GPU that is slower than its peers is straggler-gpu instead. Look at cooling, power limit and supply.",
+			"Without the mask of reasons: throttled by temperature for a tenth of the time. More than half of a host's busy GPUs are one verdict about the host. One GPU that is slower than its peers is straggler-gpu instead. Look at cooling, power limit and supply.",
 		Alert: verdict.Alert{
 			Expr: "{gpu.throttle_thermal:rate:uuid,host,gpu} > 0.1 or {gpu.throttle_power:rate:uuid,host,gpu} > 0.2",
 			For:  time.Minute, Why: "by throttled time, since PromQL cannot read the bits of the mask",
 		},
 	}
+}
+
+// heldHost are the GPUs of one host whose clock is held down.
+type heldHost struct {
+	name string
+	busy int
+	held []*device // level and grade set
+}
+
+// whole: it is a matter of the host, not of single GPUs.
+func (h *heldHost) whole() bool { return len(h.held) > 1 && 2*len(h.held) > h.busy }
+
+func heldHosts(m verdict.Moment) []*heldHost {
+	return m.Once("throttled hosts", func() any {
+		var out []*heldHost
+		at := map[string]*heldHost{}
+		for _, d := range devices(m) {
+			if !(d.busy >= busyGPU) {
+				continue
+			}
+			h := at[d.host]
+			if h == nil {
+				h = &heldHost{name: d.host}
+				at[d.host] = h
+				out = append(out, h)
+			}
+			h.busy++
+			if level, grade := throttled(m, d); level > verdict.Clear {
+				x := *d
+				x.level, x.grade = level, grade
+				h.held = append(h.held, &x)
+			}
+		}
+		return out
+	}).([]*heldHost)
 }
 
 // throttled says whether a GPU is held down, and how badly.

@@ -21,15 +21,15 @@ const (
 	// the same is said where only that is exported, of an engine that always
 	// has requests.
 	occupiedFires, occupiedStays = 0.65, 0.75
-	// boundTokens is how many tokens a minute must have brought: a share of
+	// boundTokens is how many tokens half a minute must have brought: a share of
 	// next to nothing says nothing.
-	boundTokens = 500
+	boundTokens = 300
 )
 
 var (
-	hostShare    = sources.Need{Key: "engine.host_bound_share", Form: sources.FormExpr, By: "instance"}
+	hostShare    = sources.Need{Key: "engine.host_bound_share", Form: sources.FormExpr, By: "instance", Window: brief}
 	hostOccupied = nowOf("engine.gpu_busy", "instance")
-	hostTokens   = sources.Need{Key: "engine.decode_tokens", Form: sources.FormIncrease, By: "instance"}
+	hostTokens   = sources.Need{Key: "engine.decode_tokens", Form: sources.FormIncrease, By: "instance", Window: brief}
 	hostRunning  = nowOf("engine.running", "instance")
 	hostITL      = meanOver("engine.itl", verdict.Look, "instance")
 	hostCPU      = sources.Need{Key: "engine.scheduler_cpu", Form: sources.FormRate, By: "instance"}
@@ -44,7 +44,7 @@ func hostBound() verdict.Rule {
 		Judge: judgeHost,
 		Tell:  tellHost,
 		Key:   "P",
-		Help: "An engine's GPU waits for its host: in 30 % of its scheduler's working time over a minute no forward pass runs, over at least 500 tokens. Without the scheduler's own times: a forward pass runs in less than 65 % of the time although requests run all along. " +
+		Help: "An engine's GPU waits for its host: in 30 % of its scheduler's working time over 30 s no forward pass runs, over at least 300 tokens. Without the scheduler's own times: a forward pass runs in less than 65 % of the time although requests run all along. " +
 			"SGLang knows this only with SGLANG_ENABLE_METRICS_DEVICE_TIMER=1. Profile a few steps and look for the gaps; give the process cores of its own; see that CUDA graphs and the overlap scheduler are on; raise --stream-interval.",
 		Alert: verdict.Alert{Expr: "{engine.host_bound_share:expr:instance} > 0.3", For: time.Minute, Why: "without the least number of tokens"},
 	}

@@ -144,7 +144,7 @@ func scaledNow(m verdict.Moment, at time.Time) bool {
 func workerDown() verdict.Rule {
 	return verdict.Rule{
 		Code: "worker-down", Title: "worker down", Rank: 1,
-		Hold: downHold,
+		Hold:  downHold,
 		Needs: []sources.Need{pageUp, pageTook, pageBytes, listedBy, inFlight},
 		Proof: []sources.Need{pageUp},
 		Judge: func(m verdict.Moment) (out []verdict.Finding) {
@@ -273,7 +273,7 @@ func alive(m verdict.Moment, w sources.Worker) (n int) {
 func workerHung() verdict.Rule {
 	return verdict.Rule{
 		Code: "worker-hung", Title: "worker hung", Rank: 2,
-		Hold: downHold,
+		Hold:  downHold,
 		Needs: []sources.Need{pageUp, pageTook, pageBytes, listedBy, inFlight, ownUptime, ownDecoded, ownPrefilled, hungRunning},
 		Proof: []sources.Need{pageUp},
 		Judge: func(m verdict.Moment) (out []verdict.Finding) {
