@@ -23,14 +23,11 @@ type Limits struct {
 	// EventBytes is the longest event accepted (default 4 MiB); a longer one is
 	// skipped and counted.
 	EventBytes int
+
+	calm int64 // how much is read before ratio and absence of events are judged
 }
 
-const (
-	chunkBytes = 1 << 20
-	// calmBytes is how much may be read before the ratio and the absence of
-	// events are judged.
-	calmBytes = 256 << 20
-)
+const chunkBytes = 1 << 20
 
 func (l Limits) orDefault() Limits {
 	if l.Bytes <= 0 {
@@ -41,6 +38,9 @@ func (l Limits) orDefault() Limits {
 	}
 	if l.EventBytes <= 0 {
 		l.EventBytes = 4 << 20
+	}
+	if l.calm <= 0 {
+		l.calm = 256 << 20
 	}
 	return l
 }
@@ -183,7 +183,7 @@ func (s *source) read(p []byte) (int, error) {
 			return 0, context.Canceled
 		}
 		s.rest, s.held, s.err, s.taken = c.data, c.data[:chunkBytes:chunkBytes], c.err, c.packed
-		if s.total > calmBytes && c.packed > 0 && s.total/c.packed > s.limits.Ratio {
+		if s.total > s.limits.calm && c.packed > 0 && s.total/c.packed > s.limits.Ratio {
 			return 0, fmt.Errorf("%w: gzip expands %d times", errLimit, s.total/c.packed)
 		}
 	}

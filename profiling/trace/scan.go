@@ -37,6 +37,7 @@ type document struct {
 	event  func(e *event, raw []byte) error
 	nodes  bool // an execution graph's key was seen
 	found  bool // traceEvents was there
+	bare   bool // the document is the array of events itself
 	failed error
 }
 
@@ -92,6 +93,7 @@ func (d *document) top() error {
 	case '[':
 		d.found = true
 		w.pos++
+		d.bare = true
 		return d.events()
 	case '{':
 		w.pos++
@@ -124,8 +126,8 @@ func (d *document) top() error {
 		if err := d.value(key); err != nil {
 			return err
 		}
-		if !d.found && w.offset() > calmBytes {
-			return fmt.Errorf("%w: no event in the first %d MiB", errNotTrace, calmBytes>>20)
+		if !d.found && w.offset() > w.src.limits.calm {
+			return fmt.Errorf("%w: no event in the first %d bytes", errNotTrace, w.offset())
 		}
 	}
 }
@@ -218,7 +220,7 @@ func (d *document) pass() {
 			}
 			w.pos++
 		}
-		if w.offset() > calmBytes && !d.found || !w.more() {
+		if w.offset() > w.src.limits.calm && !d.found || !w.more() {
 			return
 		}
 	}
@@ -240,6 +242,7 @@ func (d *document) events() error {
 			continue
 		case ']':
 			w.pos++
+			d.notes.Ended = d.bare // else the object has still to close
 			return nil
 		case '{':
 			n, v := d.ev.read(w.buf[w.pos:w.end], false)
@@ -360,4 +363,4 @@ func nextEvent(b []byte) int {
 	return -1
 }
 
-var eventKeys = [][]byte{[]byte(`"ph"`), []byte(`"name"`), []byte(`"cat"`), []byte(`"pid"`), []byte(`"ts"`)}
+var eventKeys = [][]byte{[]byte(`"ph"`), []byte(`"name"`), []byte(`"cat"`), []byte(`"pid"`), []byte(`"tid"`), []byte(`"ts"`), []byte(`"dur"`), []byte(`"args"`), []byte(`"id"`)}

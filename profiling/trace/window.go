@@ -2,6 +2,7 @@ package trace
 
 import (
 	"errors"
+	"fmt"
 	"io"
 )
 
@@ -18,7 +19,8 @@ type window struct {
 }
 
 func newWindow(src *source) *window {
-	return &window{src: src, buf: make([]byte, 2*chunkBytes), limit: max(src.limits.EventBytes, 4096)}
+	limit := max(src.limits.EventBytes, 4096)
+	return &window{src: src, buf: make([]byte, min(2*chunkBytes, 2*limit)), limit: limit}
 }
 
 // offset is where buf[pos] stands in the expanded document.
@@ -67,9 +69,10 @@ func (w *window) cut() string {
 	}
 }
 
-// space moves pos to the next byte that is not white space.
+// space moves pos to the next byte that is not white space. White space
+// without end is no document.
 func (w *window) space() bool {
-	for {
+	for begin := w.offset(); w.offset()-begin <= w.src.limits.calm; {
 		for w.pos < w.end {
 			if w.buf[w.pos] > ' ' {
 				return true
@@ -80,4 +83,6 @@ func (w *window) space() bool {
 			return false
 		}
 	}
+	w.err = fmt.Errorf("%w: only white space", errLimit)
+	return false
 }

@@ -9,6 +9,7 @@ package tracegen
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -115,7 +116,7 @@ var layer = []struct {
 // Write writes one trace to each writer (spec.Ranks of them) and answers their
 // truths.
 func Write(spec Spec, out []io.Writer) ([]Truth, error) {
-	spec.Ranks, spec.Steps, spec.Layers = max(spec.Ranks, 1), max(spec.Steps, 1), max(spec.Layers, 1)
+	spec.Ranks, spec.Steps, spec.Layers = cmp.Or(spec.Ranks, 1), cmp.Or(spec.Steps, 8), cmp.Or(spec.Layers, 4)
 	if len(out) != spec.Ranks {
 		return nil, fmt.Errorf("writing traces: %d writers for %d ranks", len(out), spec.Ranks)
 	}
