@@ -181,7 +181,7 @@ func (m *Model) eventLines(w, h int) []string {
 	pick := min(m.overlay.pick, len(rows)-1)
 	room := max(h-len(lines), 1)
 	for i := m.firstRow(rows, pick, room, w); i < len(rows) && len(lines) < h; i++ {
-		if i > 0 && rows[i].event != nil && rows[i-1].event == nil && i != pick {
+		if i > 0 && rows[i].event != nil && rows[i-1].event == nil {
 			lines = append(lines, "")
 		}
 		lines = append(lines, m.happenedLines(rows[i], i == pick, w)...)

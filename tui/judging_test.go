@@ -176,7 +176,7 @@ func TestTheListShowsVerdictsWithTheirConsequences(t *testing.T) {
 	s, _, p := trouble(t)
 	s.send(tea.WindowSizeMsg{Width: 140, Height: 40})
 	s.keys("v")
-	s.shows("verdicts, worst first", "▲ warning  decode queue · worker 7f3a", "requests wait for a place in the batch",
+	s.shows("verdicts, worst first", "▲ warning   decode queue · worker 7f3a", "requests wait for a place in the batch",
 		"queue 42 (limit 10 req)", "raise --max-running-requests", "2 Workers (enter)", "queue time: needs --enable-metrics",
 		"so also imbalance", "verdict", "91c2", "KV full", "start the worker with DYN_SYSTEM_PORT")
 	s.keys("e")

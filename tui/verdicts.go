@@ -124,7 +124,7 @@ func (m *Model) happenedLines(r happenedRow, picked bool, w int) []string {
 func (m *Model) verdictRow(v verdict.Verdict, under bool, w int) string {
 	s := m.styles
 	level := judged.Level(v.Severity)
-	lead := " " + s.Mark(level) + " " + s.Of(level).Render(cells.Fit(v.Severity.String(), 8))
+	lead := " " + s.Mark(level) + " " + s.Of(level).Render(cells.Fit(v.Severity.String(), 9))
 	if under {
 		lead = "   " + s.Dim.Render(s.G.Or().Corner+s.G.Or().HLine+" so also")
 	}
@@ -187,7 +187,7 @@ func (m *Model) verdictDetail(v verdict.Verdict, w int) []string {
 		row("why so", "explained by "+text.Clean(v.SilencedBy, 60))
 	}
 	row("code", v.Code)
-	return append(lines, "")
+	return lines
 }
 
 // nextWords name the screen that shows a verdict.

@@ -111,6 +111,9 @@ func After(v verdict.Verdict) string {
 // "KV 97 % (limit 90 %)".
 func Evidence(e verdict.Evidence) string {
 	out := text.Clean(e.Text, sentenceRunes)
+	if e.Unit == "0/1" || e.Unit == "bool" {
+		return out // "no" and "yes" say less than the text
+	}
 	var in []string
 	if v := text.Value(e.Value, e.Unit); !math.IsNaN(e.Value) && !strings.Contains(out, text.Cell(e.Value, e.Unit)) {
 		in = append(in, v)

@@ -12,6 +12,8 @@ import (
 	"dynascope/bench/sim/scenario"
 	"dynascope/bench/sim/virtual"
 	"dynascope/bench/sim/world"
+	"dynascope/profiling/triage/rules"
+	"dynascope/profiling/triage/verdict"
 	"dynascope/sources/catalog"
 	"dynascope/sources/embedded"
 	"dynascope/sources/feed"
@@ -58,6 +60,7 @@ func BenchmarkKeys(b *testing.B) {
 	all := panes.All()
 	m, err := tui.New(b.Context(), tui.Options{
 		Feed: f, Catalog: cat, Panes: all, Recording: true, Recorded: func() (time.Time, time.Time) { return at.Add(-99 * time.Second), at },
+		Court:  verdict.Court{Rules: rules.All(), SLA: verdict.SLA{TTFT: time.Second, ITL: 50 * time.Millisecond}},
 		Window: time.Minute, SLA: pane.SLA{TTFT: time.Second, ITL: 50 * time.Millisecond},
 	})
 	if err != nil {
