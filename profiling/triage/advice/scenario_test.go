@@ -51,7 +51,7 @@ func TestScenarios(t *testing.T) {
 		codes []string // beside those about buckets
 		long  bool
 	}{
-		{"healthy", 6 * time.Minute, nil, false},
+		{"healthy", 5 * time.Minute, nil, false},
 		{"bursty-healthy", 6 * time.Minute, nil, true},
 		{"kv-pressure", 8 * time.Minute, []string{"memory-share-low", "tp-for-kv"}, true},
 		{"kv-transfer-bound", 6 * time.Minute, []string{"page-size-small"}, true},

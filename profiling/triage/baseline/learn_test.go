@@ -43,8 +43,8 @@ func played(t *testing.T, name string, until time.Duration) (*feed.Feed, time.Ti
 }
 
 func TestLearnFromAHealthyDeployment(t *testing.T) {
-	f, at := played(t, "healthy", 5*time.Minute)
-	got, err := From(t.Context(), f, at, 4*time.Minute, catalog.Scope{})
+	f, at := played(t, "healthy", 4*time.Minute)
+	got, err := From(t.Context(), f, at, 3*time.Minute, catalog.Scope{})
 	t.Logf("%+v", got)
 	for _, e := range got.Set.Entries() {
 		t.Logf("%+v", e)
@@ -59,18 +59,21 @@ func TestLearnFromAHealthyDeployment(t *testing.T) {
 		}
 	}
 	// The mean of the whole window is near it: the deployment is calm.
-	snap := f.Tick(t.Context(), feed.Ask{At: at, Needs: []sources.Need{{Key: "frontend.ttft", Form: sources.FormMean, Window: 4 * time.Minute}}})
-	whole, _ := snap.Figure(sources.Need{Key: "frontend.ttft", Form: sources.FormMean, Window: 4 * time.Minute}).Value()
+	snap := f.Tick(t.Context(), feed.Ask{At: at, Needs: []sources.Need{{Key: "frontend.ttft", Form: sources.FormMean, Window: 3 * time.Minute}}})
+	whole, _ := snap.Figure(sources.Need{Key: "frontend.ttft", Form: sources.FormMean, Window: 3 * time.Minute}).Value()
 	if mean, _, _ := got.Set.For(got.Deployment, got.Model).Of("frontend.ttft"); math.Abs(mean/whole-1) > 0.25 {
 		t.Errorf("TTFT %v while little is to do, %v over the whole window", mean, whole)
 	}
 	// Asked again, of a feed that has seen nothing else.
-	if again, err := From(t.Context(), f, at, 4*time.Minute, catalog.Scope{}); err != nil || !reflect.DeepEqual(got, again) {
+	if again, err := From(t.Context(), f, at, 3*time.Minute, catalog.Scope{}); err != nil || !reflect.DeepEqual(got, again) {
 		t.Errorf("asked again: %+v (%v), was %+v", again, err, got)
 	}
 }
 
 func TestNothingIsLearnedUnderLoad(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long")
+	}
 	f, at := played(t, "saturation-decode", 6*time.Minute)
 	got, err := From(t.Context(), f, at, 2*time.Minute, catalog.Scope{})
 	t.Logf("%+v %v", got, err)
