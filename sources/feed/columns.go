@@ -27,7 +27,7 @@ type columns struct {
 
 // course returns the columns of a range need, and the moment up to which they
 // are known. Only columns newer than the memo's are asked for, and those of
-// the newest interval again: a scrape that was under way when they were asked
+// the newest interval before it was asked again: a scrape that was under way when they were asked
 // may have landed since. Once an interval has passed they are final, and until
 // the next column there is nothing to ask.
 func (t *tick) course(ctx context.Context, expr string, n sources.Need, interval time.Duration) ([]sources.Series, time.Time, error) {
@@ -48,8 +48,9 @@ func (t *tick) course(ctx context.Context, expr string, n sources.Need, interval
 		c.used = t.At
 		return c.copy(first), t.At, nil
 	default:
-		again := (interval.Milliseconds() + step - 1) / step * step
-		from = max(first, c.last-max(step, again))
+		// The newest column that was an interval old when it was asked is final.
+		final := (c.asked - interval.Milliseconds()) / step * step
+		from = max(first, min(final, c.last)+step)
 	}
 	t.count()
 	ctx, cancel := context.WithTimeout(ctx, t.limit())
