@@ -49,7 +49,7 @@ const (
 	serviceLeast  = 100
 	// demandFlow is over how long arrivals and completions are compared, and
 	// flowShare upstream's bench rule: achieved below 0.95 of the arrival rate.
-	demandFlow = 2 * time.Minute
+	demandFlow = verdict.Look
 	flowShare  = 0.95
 	// flowLevel is the level of the test that the two counts are of one rate.
 	flowLevel = 0.01

@@ -26,9 +26,9 @@ const (
 	// by at least so much. No number of the references.
 	hitFactor = 0.5
 	hitDrop   = 0.2
-	// hitWork is how many times as much prefill the workers must have than
-	// before, per request: without that nothing is felt of it. At a hit ratio
-	// of 0.3 that falls to 0.1 it is 1.3.
+	// hitWork is how many times as many prompt tokens as before the workers
+	// must compute: without that nothing is felt of it. A hit ratio of 0.3 that
+	// falls to 0.1 makes it 1.3.
 	hitWork = 1.3
 	// hitPast is how long the ratio must have held to be what it was before.
 	hitPast = 90 * time.Second
@@ -70,7 +70,7 @@ func hitsOf(m verdict.Moment) map[[2]string]hits {
 }
 
 // held is the best hit ratio that a pool held for hitPast before the look-back
-// of this moment, and the prefill per request of that time; ok is false where
+// of this moment, and the prefill of that time; ok is false where
 // there is no such past.
 func held(m verdict.Moment, k [2]string) (best hits, ok bool) {
 	n := columnsIn(hitPast)
@@ -105,8 +105,6 @@ func held(m verdict.Moment, k [2]string) (best hits, ok bool) {
 	return best, ok
 }
 
-func (h hits) perRequest() float64 { return h.computed / h.done }
-
 func prefixCacheCollapse() verdict.Rule {
 	return verdict.Rule{
 		Code: "prefix-cache-collapse", Title: "prefix cache lost", Rank: 25,
@@ -120,7 +118,7 @@ func prefixCacheCollapse() verdict.Rule {
 		},
 		Key: "6",
 		Help: "The hit ratio of the prefix cache, from counters over a minute and at least 20 requests, is less than half of what the pool held for 90 s in the last ten minutes (at least 0.3) and 0.2 below it, " +
-			"and the workers compute at least 1.3 times as many prompt tokens per request as then. After ten minutes there is no past left to compare with, and it ends. " +
+			"and the workers compute at least 1.3 times as many prompt tokens a second as then. After ten minutes there is no past left to compare with, and it ends. " +
 			"Look at what clients put in front of their prompts, and whether the cache was flushed or is too small.",
 		Alert: verdict.Alert{
 			Expr: "{engine.hit_ratio:expr:model} < 0.3 and on (model) {engine.prefill_tokens:rate:model} > 1000",
@@ -136,12 +134,12 @@ func judgeHits(m verdict.Moment) (out []verdict.Finding) {
 			continue
 		}
 		before, ok := held(m, k)
-		if !ok || before.ratio < hitBefore || before.done <= 0 {
+		if !ok || before.ratio < hitBefore || before.computed <= 0 {
 			continue
 		}
 		f := verdict.Finding{Culprit: hitCulprit(m, k), Severity: verdict.Warning, Score: before.ratio - h.ratio}
 		switch {
-		case h.ratio < hitFactor*before.ratio && h.ratio < before.ratio-hitDrop && h.perRequest() >= hitWork*before.perRequest():
+		case h.ratio < hitFactor*before.ratio && h.ratio < before.ratio-hitDrop && h.computed >= hitWork*before.computed:
 			f.Level = verdict.Fires
 		case h.ratio < 1.5*hitFactor*before.ratio:
 			f.Level = verdict.Stays
@@ -178,8 +176,8 @@ func tellHits(m verdict.Moment, f verdict.Finding) (s verdict.Story) {
 		if f.Culprit.Instance != "" {
 			who = instanceOf(f.Culprit.Instance)
 		}
-		s.Sentence = fmt.Sprintf("the prefix cache finds %s of prompts, before it was %s: each request computes %.1f times as many prompt tokens",
-			text.Percent(h.ratio), text.Percent(before.ratio), h.perRequest()/before.perRequest())
+		s.Sentence = fmt.Sprintf("the prefix cache finds %s of prompts, before it was %s: the workers compute %.1f times as many prompt tokens",
+			text.Percent(h.ratio), text.Percent(before.ratio), h.computed/before.computed)
 		s.Evidence = append(s.Evidence,
 			m.Number("hit ratio "+text.Percent(h.ratio)+", was "+text.Percent(before.ratio), hitRatio, who, h.ratio, hitFactor*before.ratio),
 			m.Number(fmt.Sprintf("prefill %s, was %s", text.Rate(h.computed, "tokens"), text.Rate(before.computed, "tokens")), hitPrefilled, who, h.computed, none))

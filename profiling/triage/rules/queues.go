@@ -95,7 +95,7 @@ func queueBoundDecode() verdict.Rule {
 		Proof:    []sources.Need{memberWaiting},
 		Judge:    func(m verdict.Moment) []verdict.Finding { return judgeQueues(m, boundSlots) },
 		Tell:     tellDecode,
-		Silenced: []verdict.Silence{{Code: "prefill-decode-imbalance", Same: true}},
+		Silenced: []verdict.Silence{{Code: "prefill-decode-imbalance"}},
 		Key:      "4",
 		Help: queueHelp + "Most of those workers run as many requests as they may: at least 95 % of the engine's limit, or of the model card's. " +
 			"Raise the limit where KV and ITL leave room, else add workers.",

@@ -13,7 +13,7 @@ import (
 func saturated() verdict.Rule {
 	return verdict.Rule{
 		Code: "saturated", Title: "saturated", Rank: 60,
-		Hold: 30 * time.Second, Release: 30 * time.Second,
+		Hold: 30 * time.Second, Release: 10 * time.Second,
 		Needs: append([]sources.Need{
 			demandQueue, demandBefore, demandTTFT, demandEngine, demandMean, demandCount, demandBuckets, demandArrived, demandDone, demandTimeouts, demandRouter, demandSlots,
 		}, poolNeeds...),
@@ -27,9 +27,9 @@ func saturated() verdict.Rule {
 			"worker-down", "worker-hung", "worker-flapping", "worker-restarting",
 		),
 		Key: "4",
-		Help: "Demand is beyond capacity, and nothing that is exported proves which resource binds. Any of: a pool's queue is too long (as for queue-bound-prefill); " +
+		Help: "Demand is beyond capacity, and nothing that is exported proves which resource binds. Any of: a pool's queue is too long (as for queue-bound-prefill) and nothing tells what binds it; " +
 			"queue length and TTFT both rise (Mann–Kendall, p < 0.005 each, on 13 samples 10 s apart), TTFT to at least 1.5 times and the queue by 5 requests; " +
-			"or two of: mean TTFT over 2 times its learned baseline (100 requests), completions below 95 % of arrivals over 2 minutes (Poisson rates, p < 0.01), surely 1 % of requests timed out, " +
+			"or two of: mean TTFT over 2 times its learned baseline (100 requests), completions below 95 % of arrivals over a minute (Poisson rates, p < 0.01), surely 1 % of requests timed out, " +
 			"requests waiting in most workers of a pool, requests parked in the router, a worker without free handler slots. Silent beside every verdict that names the resource.",
 		Alert: verdict.Alert{
 			Expr: "{engine.queue_time:mean:model} > 1 and on (model) {engine.waiting:now:model} >= 1",
@@ -48,6 +48,9 @@ func silencedBy(codes ...string) (out []verdict.Silence) {
 
 func judgeSaturated(m verdict.Moment) (out []verdict.Finding) {
 	for _, p := range poolsOf(m) {
+		if p.waiting() >= queueLeast && p.bound() != boundUnknown {
+			return nil // there is a queue, and what binds it is for others to say
+		}
 		if level, wait := p.judge(m); level != verdict.Clear {
 			out = append(out, verdict.Finding{Culprit: p.culprit(m), Level: level, Severity: severityOf(m, wait), Score: wait / waitLimit(m)})
 		}
