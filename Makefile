@@ -104,6 +104,10 @@ bench-sim: ## the simulator: model, pages, an hour in virtual time, 1000 live st
 	@GOMAXPROCS=1 $(GO) test -run '^$$' -bench VirtualHour -benchtime 1x ./sources/embedded
 	@$(GO) test -run '^$$' -bench Streams -benchtime 1x ./bench/sim/server
 
+.PHONY: bench-trace
+bench-trace: ## reading a generated 1 GB trace, beside gunzip, json.load and HTA (10 minutes and 6 GB for those two; BENCH_TRACE_MB=100 is quick)
+	@$(GO) run ./profiling/trace/cost
+
 .PHONY: dynamo
 dynamo: ## start a real Dynamo on this machine (no GPU): make dynamo RELEASE=1.6.1 SHAPE=agg; stop: make dynamo-stop
 	@python3 .ci/dynamo/testbed.py install --release $(or $(RELEASE),1.6.1)
