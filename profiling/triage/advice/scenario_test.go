@@ -52,7 +52,6 @@ func TestScenarios(t *testing.T) {
 		long  bool
 	}{
 		{"healthy", 5 * time.Minute, nil, false},
-		{"bursty-healthy", 6 * time.Minute, nil, true},
 		{"kv-pressure", 8 * time.Minute, []string{"memory-share-low", "tp-for-kv"}, true},
 		{"kv-transfer-bound", 6 * time.Minute, []string{"page-size-small"}, true},
 	} {
