@@ -20,7 +20,7 @@ var Keys = []string{
 	"stage.preprocess", "stage.route", "stage.transport", "stage.postprocess",
 	"request_plane.queue", "request_plane.send", "request_plane.roundtrip_ttft",
 	"router.overhead.block_hashing", "router.overhead.seq_hashing", "router.overhead.find_matches",
-	"router.overhead.scheduling", "router.overhead.total",
+	"router.overhead.scheduling", "router.overhead.total", "router.overhead.shared_cache",
 	"worker.permit_wait", "worker.network_transit",
 	"engine.ttft", "engine.itl", "engine.queue_time", "engine.prefill_time", "engine.kv_transfer",
 }
