@@ -57,6 +57,17 @@ e2e: build ## the built program in tmux, and against hostile servers and files
 	@DYNASCOPE_BIN=$(abspath $(BIN)) $(GO) test -tags e2e -count=1 -v ./cmd/dynascope/e2e/
 	@DYNASCOPE_BIN=$(abspath $(BIN)) $(GO) test -tags e2e -count=1 -parallel 8 ./cmd/dynascope/hostile/
 
+.PHONY: scenarios
+scenarios: ## every shipped scenario in virtual time: are its verdicts told, in time, and no others? (make scenarios SCENARIO=kv-pressure prints what is said when)
+	@SCENARIO=$(or $(SCENARIO),all) $(GO) test -count=1 -timeout 30m -parallel 2 -run '^TestShipped$$' -v ./cmd/dynascope/trial | grep -v '^=== '
+
+LONG_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dynascope/scenarios-long
+
+.PHONY: scenarios-long
+scenarios-long: ## false alarms in seven simulated days of healthy load; goes on where it was broken off (LONG_ARGS='-days 1 -procs 4')
+	@$(GO) build -trimpath -buildvcs=false -o bin/scenarios-long ./cmd/dynascope/trial/long
+	@bin/scenarios-long -dir $(LONG_DIR) $(LONG_ARGS)
+
 FUZZ_TIME ?= 3s
 
 .PHONY: fuzz

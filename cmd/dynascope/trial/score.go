@@ -23,6 +23,15 @@ type Named struct {
 	// Judged are the judgements from Told to the end of the stretch, Led those
 	// of them of which it was the first verdict.
 	Judged, Led int
+	// Heard are the codes above info that were told in its stretch, its own
+	// too; true for those that something in the scenario calls for.
+	Heard map[string]bool
+}
+
+// Late says that it was told later than its rule's hold and three judgements
+// after its condition was met.
+func (n *Named) Late(every time.Duration) bool {
+	return n.Told >= 0 && n.First >= 0 && n.Told-n.First > n.Hold+3*every
 }
 
 // False is a verdict that nothing in the scenario calls for.
@@ -38,15 +47,16 @@ type False struct {
 type Score struct {
 	Scenario string
 	Judged   int
+	Last     time.Duration // of the last judgement
 	Expected []Named
 	False    []False // above info only
 }
 
-// Right says that every expected verdict was told, and nothing that is not
-// called for.
-func (s *Score) Right() bool {
+// Right says that every expected verdict was told in time, and nothing that is
+// not called for.
+func (s *Score) Right(every time.Duration) bool {
 	for _, n := range s.Expected {
-		if n.Told < 0 {
+		if n.Told < 0 || n.Late(every) {
 			return false
 		}
 	}
@@ -68,15 +78,22 @@ func NewScorer(sc *scenario.Scenario, rules []verdict.Rule) *Scorer {
 	}
 	for _, e := range sc.Expect {
 		if e.Verdict != "healthy" {
-			s.Expected = append(s.Expected, Named{Expect: e, Told: -1, First: -1, Hold: s.rules[e.Verdict].Hold})
+			s.Expected = append(s.Expected, Named{Expect: e, Told: -1, First: -1, Hold: s.rules[e.Verdict].Hold, Heard: map[string]bool{}})
 		}
 	}
 	return s
 }
 
+// Wants says whether it takes a judgement without holds of a moment: while an
+// expected verdict's condition is still to be met.
+func (s *Scorer) Wants(at time.Duration) bool {
+	return slices.ContainsFunc(s.Expected, func(n Named) bool { return n.First < 0 && at >= n.From && at <= n.To })
+}
+
 // Add takes the next judgement.
 func (s *Scorer) Add(x Sight) {
 	s.Judged++
+	s.Last = x.At
 	for i := range s.Expected {
 		n := &s.Expected[i]
 		if n.First < 0 && x.At >= n.From && slices.ContainsFunc(x.Met, n.is) {
@@ -94,7 +111,17 @@ func (s *Scorer) Add(x Sight) {
 		}
 	}
 	for _, v := range x.Judgement.Verdicts {
-		if v.Severity > verdict.Info && !s.called(v, x.At) {
+		if v.Severity == verdict.Info {
+			continue
+		}
+		called := s.called(v, x.At)
+		for i := range s.Expected {
+			if n := &s.Expected[i]; x.At >= n.From && x.At <= n.To+Linger {
+				was, heard := n.Heard[v.Code]
+				n.Heard[v.Code] = called && (was || !heard)
+			}
+		}
+		if !called {
 			s.wrong(v, x.At)
 		}
 	}

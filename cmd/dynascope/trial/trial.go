@@ -34,8 +34,10 @@ type Options struct {
 	Truth    io.Writer     // the truth log; may be nil
 	Retain   time.Duration // of the store; zero: what a store keeps by itself
 	// Evidence also judges without any hold, to tell when a rule's condition
-	// was met first; it doubles the cost of judging.
+	// was met first; it doubles the cost of judging. Wants, where set, says at
+	// which moments.
 	Evidence bool
+	Wants    func(at time.Duration) bool
 }
 
 // Sight is one judgement.
@@ -69,7 +71,7 @@ func Run(ctx context.Context, sc *scenario.Scenario, o Options, each func(Sight)
 	if err != nil {
 		return fmt.Errorf("build the deployment of %s: %w", sc.Name, err)
 	}
-	store, err := embedded.Open(ctx, embedded.Options{Retention: o.Retain})
+	store, err := embedded.Open(ctx, embedded.Options{Retention: o.Retain, KeepNames: catalog.Default().Keep()})
 	if err != nil {
 		return err
 	}
@@ -91,7 +93,7 @@ func Run(ctx context.Context, sc *scenario.Scenario, o Options, each func(Sight)
 			snap := watch.Tick(ctx, feed.Ask{Needs: needs, At: at, Events: verdict.Span})
 			in := verdict.Input{Snap: snap, Base: o.Base, SLA: o.SLA, Rules: o.Rules}
 			s := Sight{At: at.Sub(Epoch), Judgement: verdict.Judge(in)}
-			if o.Evidence {
+			if o.Evidence && (o.Wants == nil || o.Wants(s.At)) {
 				in.Rules = unheld
 				j := verdict.Judge(in)
 				s.Met = append(j.Verdicts, j.Silenced...)
