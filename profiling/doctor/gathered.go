@@ -35,6 +35,16 @@ type Gathered struct {
 	Host     string // this host's name
 	// Processes are what local workers tell of themselves, by instance.
 	Processes map[string]Process
+
+	index *Index // of Catalog, once it was needed
+}
+
+// spellings is the index of the catalogue.
+func (g *Gathered) spellings() *Index {
+	if g.index == nil {
+		g.index = NewIndex(g.Catalog)
+	}
+	return g.index
 }
 
 // SLA is what was promised; Default says that nobody set it.

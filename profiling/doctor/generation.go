@@ -132,7 +132,7 @@ func numbers(release string) (out []int) {
 
 // generations tells the releases and where they exclude each other.
 func generations(g *Gathered) (out []Finding) {
-	x := NewIndex(g.Catalog)
+	x := g.spellings()
 	type place struct {
 		instance string
 		release  Release

@@ -125,7 +125,7 @@ func JSON(w io.Writer, g *Gathered, d Diagnosis) error {
 		}
 		doc.Findings = append(doc.Findings, fd)
 	}
-	x := NewIndex(g.Catalog)
+	x := g.spellings()
 	for _, e := range g.Endpoints {
 		doc.Targets = append(doc.Targets, targetOf(x, e))
 	}

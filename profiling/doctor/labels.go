@@ -16,7 +16,7 @@ const exported = "exported_"
 // lostLabels tells which labels a page should carry and does not. What a family
 // carries is a column of the catalogue.
 func lostLabels(g *Gathered) (out []Finding) {
-	x := NewIndex(g.Catalog)
+	x := g.spellings()
 	for _, e := range g.Endpoints {
 		if e.Page == nil || e.Local {
 			continue

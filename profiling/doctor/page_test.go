@@ -43,7 +43,7 @@ func TestRecordedPages(t *testing.T) {
 			continue
 		}
 		e := Endpoint{Target: sources.Target{Instance: path, Role: p.Role()}, Page: p}
-		for _, f := range lostLabels(&Gathered{Catalog: catalog.Default(), Endpoints: []Endpoint{e}}) {
+		for _, f := range lostLabels(&Gathered{Catalog: catalog.Default(), index: x, Endpoints: []Endpoint{e}}) {
 			t.Errorf("%s: %s %s", path, f.Code, f.What)
 		}
 		release, _, _ := strings.Cut(path, "/")
@@ -165,7 +165,7 @@ func FuzzRead(f *testing.F) {
 			t.Fatal("no page")
 		}
 		x.Releases(p)
-		g := &Gathered{Catalog: catalog.Default(), Endpoints: []Endpoint{{Target: sources.Target{Instance: "a:1"}, Page: p}}}
+		g := &Gathered{Catalog: catalog.Default(), index: x, Endpoints: []Endpoint{{Target: sources.Target{Instance: "a:1"}, Page: p}}}
 		lostLabels(g)
 		if strings.ContainsAny(p.WorkerID, "\x1b\n") {
 			t.Errorf("worker id %q", p.WorkerID)

@@ -20,7 +20,7 @@ func profileRoutes(g *Gathered) (out []Finding) {
 	if g.Snap == nil {
 		return nil
 	}
-	x := NewIndex(g.Catalog)
+	x := g.spellings()
 	releases := map[string]Release{} // of Dynamo, by instance; the newest counts for workers that do not tell
 	newest := Release{}
 	for _, e := range g.Endpoints {

@@ -27,7 +27,7 @@ type remedies struct {
 // families that are there.
 func (g *Gathered) remedies() *remedies {
 	r := &remedies{cat: g.Catalog, producers: map[string]bool{}, holds: map[string]bool{}, engine: map[string]bool{}}
-	x := NewIndex(g.Catalog)
+	x := g.spellings()
 	for _, e := range g.Endpoints {
 		if e.Page == nil {
 			continue

@@ -115,7 +115,7 @@ func (p *printer) targets(g *Gathered) {
 	if len(g.Endpoints) == 0 {
 		return
 	}
-	x := NewIndex(g.Catalog)
+	x := g.spellings()
 	p.line("")
 	p.line("%-9s %-23s %-14s %9s %6s %7s %6s", "role", "target", "names", "page", "lines", "server", "share")
 	for _, e := range g.Endpoints {
