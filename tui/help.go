@@ -60,6 +60,8 @@ func (m *Model) glossaryLines(w int) []string {
 	s := m.styles
 	lines := []string{cells.Rule("signs", w, s)}
 	for _, g := range [][2]string{
+		{s.G.Good + " HEALTHY", "every rule judged, and nothing is wrong; " + s.G.Idle + " LEARNING: nothing so far, look-backs still fill"},
+		{s.G.Warn + " " + s.G.Bad, "a warning, and what is critical; " + s.G.Unknown + " NO DATA: nothing can be known, the line says what is missing"},
 		{"2.2–4.7 s", "a quantile is the bucket it lies in; the value is somewhere between"},
 		{"~2.2–4.7 s", "dim: fewer samples than this quantile needs"},
 		{"4.7–10 s!", "pinned at the last finite bucket edge: the true tail may be longer"},

@@ -106,8 +106,8 @@ func After(v verdict.Verdict) string {
 	return "as " + what
 }
 
-// Evidence spells one number in full: its text, the number where the text does
-// not have it, and the limit that it is held against, where one was crossed:
+// Evidence spells one number in full: its text, the number where the text has
+// none, and the limit that it is held against, where one was crossed:
 // "KV 97 % (limit 90 %)".
 func Evidence(e verdict.Evidence) string {
 	out := text.Clean(e.Text, sentenceRunes)
@@ -115,8 +115,8 @@ func Evidence(e verdict.Evidence) string {
 		return out // "no" and "yes" say less than the text
 	}
 	var in []string
-	if v := text.Value(e.Value, e.Unit); !math.IsNaN(e.Value) && !strings.Contains(out, text.Cell(e.Value, e.Unit)) {
-		in = append(in, v)
+	if !math.IsNaN(e.Value) && !strings.ContainsAny(out, "0123456789") {
+		in = append(in, text.Value(e.Value, e.Unit))
 	}
 	if !math.IsNaN(e.Threshold) && e.Threshold != 0 && !strings.Contains(out, text.Cell(e.Threshold, e.Unit)) {
 		in = append(in, "limit "+text.Value(e.Threshold, e.Unit))

@@ -10,6 +10,8 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"dynascope/profiling/triage/rules"
+	"dynascope/profiling/triage/verdict"
 	"dynascope/sources"
 	"dynascope/sources/catalog"
 	"dynascope/sources/feed"
@@ -42,7 +44,8 @@ func ask(ctx context.Context, url string, tick time.Duration) (*asker, error) {
 	ctx, a.cancel = context.WithCancel(ctx)
 	model, err := tui.New(ctx, tui.Options{
 		Feed: counted{feed.New(store, cat), a}, Catalog: cat, Panes: panes.All(), Tick: tick, Window: 5 * time.Minute,
-		SLA: pane.SLA{TTFT: 500 * time.Millisecond, ITL: 25 * time.Millisecond},
+		Court: verdict.Court{Rules: rules.All(), SLA: verdict.SLA{TTFT: 500 * time.Millisecond, ITL: 25 * time.Millisecond}},
+		SLA:   pane.SLA{TTFT: 500 * time.Millisecond, ITL: 25 * time.Millisecond},
 	})
 	if err != nil {
 		a.cancel()
