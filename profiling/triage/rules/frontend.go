@@ -276,7 +276,7 @@ func workerPool() verdict.Rule {
 		Silenced: []verdict.Silence{{Code: "worker-hung", Same: true}, {Code: "worker-down", Same: true}},
 		Key:      "4",
 		Help: "A worker's request handler has no slot left: all slots were at work for 15 s or half a request lay in its queue on average, and over 30 s at least 10 requests and 5 % of those it got waited for a slot, 10 ms or more on average. " +
-			"Critical when the handler's queue is nearly full or it refuses requests. Where the engine behind it has requests waiting too, the engine is the limit and more slots only move the queue. No upstream threshold exists; these are this program's.",
+			"Critical when the handler's queue is nearly full, it refuses requests, or the mean wait alone is longer than the promised time to first token. Where the engine behind it has requests waiting too, the engine is the limit and more slots only move the queue. No upstream threshold exists; these are this program's.",
 		Alert: verdict.Alert{
 			Expr: "{worker.permit_wait:mean:instance} > 0.01 and on (instance) ({worker.queue_depth:now:instance} > 0 or {worker.pool_usage:expr:instance} >= 0.99)",
 			For:  30 * time.Second, Why: "without the counts of requests that waited",
@@ -321,7 +321,9 @@ func judgePool(m verdict.Moment, in string) (f verdict.Finding, ok bool) {
 	default:
 		return f, false
 	}
-	if refused >= 1 || l.room > 0 && l.queued >= queueFull*l.room {
+	// Refused, soon to be, or the wait alone breaks the promise.
+	limit := m.SLA().TTFT.Seconds()
+	if refused >= 1 || l.room > 0 && l.queued >= queueFull*l.room || limit > 0 && l.wait > limit && l.starving {
 		f.Severity = verdict.Critical
 	}
 	return f, true

@@ -168,9 +168,12 @@ func (s stage) look(m verdict.Moment, in string) (l stageLook) {
 	if !math.IsNaN(l.usual) {
 		l.excess = l.mean - l.usual*l.growth
 	}
+	l.byShare = s.small && l.mean >= smallTime && l.mean >= smallShare*l.ttft
+	if l.byShare {
+		l.excess = l.mean // all of it is too much
+	}
 	matters := l.excess >= stageExcess && !(l.excess < stageShare*l.ttft)
 	l.byPast = !math.IsNaN(l.usual) && l.mean >= stageFactor*l.usual*l.growth
-	l.byShare = s.small && l.mean >= smallTime && l.mean >= smallShare*l.ttft
 	switch {
 	case matters && (l.byPast || l.byShare):
 		l.level = verdict.Fires
