@@ -26,7 +26,7 @@ type checkSettings struct {
 
 // checkCommand judges once and says so by its exit status.
 func checkCommand(out *os.File, conf *configuration) *cobra.Command {
-	s := checkSettings{settings: settings{conf: conf, window: verdict.Look}}
+	s := checkSettings{settings: settings{conf: conf}}
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "judge once and end: exit status 0 healthy, 1 warning, 2 critical, 3 unknown",
@@ -63,6 +63,7 @@ docs/check-json.md describes --json.`,
 	f.StringVar(&s.name, "name", "", "name of the deployment in the title")
 	f.StringVar(&s.pick, "deployment", "", "judge this deployment, as d of the console lists it")
 	f.DurationVar(&s.interval, "interval", time.Second, "time between scrapes of a target")
+	f.DurationVar(&s.window, "window", 5*time.Minute, "look-back of the figures in the line of a healthy deployment")
 	f.DurationVar(&s.sla.TTFT, "sla-ttft", 500*time.Millisecond, "time to first token that was promised")
 	f.DurationVar(&s.sla.ITL, "sla-itl", 25*time.Millisecond, "inter-token latency that was promised")
 	f.Var(&s.baseline, "baseline", "`FILE` of baselines instead of those in the state directory (see dynascope baseline)")

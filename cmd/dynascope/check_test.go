@@ -5,10 +5,16 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
 
+	"dynascope/bench/sim/scenario"
+	"dynascope/bench/sim/virtual"
+	"dynascope/bench/sim/world"
 	"dynascope/profiling/triage/rules"
+	"dynascope/sources/embedded"
 	"dynascope/tui/report"
 )
 
@@ -118,5 +124,64 @@ func TestRules(t *testing.T) {
 		if out, errOut, code := program(t, "", "", append([]string{"rules"}, args...)...); code != 1 || out != "" || !strings.Contains(errOut, "hint:") {
 			t.Errorf("%v: %d %s", args, code, errOut)
 		}
+	}
+}
+
+// The console's line on paper and check agree on one recording at one moment,
+// sick and well, and a moment is judged the same whenever it is asked.
+func TestCheckAgrees(t *testing.T) {
+	if testing.Short() {
+		t.Skip("simulates six minutes")
+	}
+	dir := filepath.Join(t.TempDir(), "rec")
+	record := func() {
+		sc, err := scenario.Load("kv-pressure")
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now().Add(-time.Hour).Truncate(time.Minute)
+		w, err := world.New(world.Config{Scenario: sc, Start: start})
+		if err != nil {
+			t.Fatal(err)
+		}
+		store, err := embedded.Open(t.Context(), embedded.Options{Dir: dir, Record: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := virtual.Run(t.Context(), w, store, virtual.Options{Interval: 5 * time.Second, Until: 6 * time.Minute}); err != nil {
+			t.Fatal(err)
+		}
+		if err := store.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	record()
+	type judged struct {
+		At       time.Time
+		State    string
+		Line     string
+		Exit     int
+		Verdicts []struct{ Code, Since string }
+	}
+	for at, state := range map[string]string{"-5m": "learning", "-4m": "healthy", "-2m": "critical"} {
+		t.Run(state, func(t *testing.T) {
+			var once struct{ Judgement judged }
+			var check judged
+			out, errOut, _ := program(t, "", "", "--once", "--json", "--data", dir, "--at", at)
+			if err := json.Unmarshal([]byte(out), &once); err != nil {
+				t.Fatalf("%v %s", err, errOut)
+			}
+			out, errOut, code := program(t, "", "", "check", "--json", "--data", dir, "--at", at)
+			if err := json.Unmarshal([]byte(out), &check); err != nil {
+				t.Fatalf("%v %s", err, errOut)
+			}
+			if code != check.Exit || check.State != state {
+				t.Errorf("exit %d, %s, want %s", code, out, state)
+			}
+			check.Exit = 0
+			if !reflect.DeepEqual(once.Judgement, check) || check.Line == "" {
+				t.Errorf("--once says\n%+v\ncheck\n%+v", once.Judgement, check)
+			}
+		})
 	}
 }
