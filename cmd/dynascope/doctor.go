@@ -28,7 +28,8 @@ that stay empty and the flag that fills each, clocks, what a scrape costs, bucke
 edges against --sla-ttft and --sla-itl, NVML, and profile routes (without calling
 one). The flags that name targets are the console's; without any it searches this
 host. With --prometheus the pages that --target names, or that run on this host,
-are compared with what the server scrapes.
+are compared with what the server scrapes. Beside the scrapes, each page is
+fetched once more; nothing else than GET is ever sent.
 
 Exit status: 0 all is well, 1 warnings, 2 something that blocks, 3 no target
 answered, or the doctor could not look. docs/troubleshooting.md lists every finding.`,

@@ -89,7 +89,7 @@ func unverified(g *Gathered) (out []Finding) {
 func pages(g *Gathered) (out []Finding) {
 	for _, e := range g.Endpoints {
 		p := e.Page
-		if e.Local || p == nil || !p.Whole || p.Families > 0 || p.Series == 0 || e.Health == sources.HealthDown {
+		if e.Local || p == nil || !p.Whole || p.Families > 0 || g.prefixOf(p) != "" || p.Series == 0 || e.Health == sources.HealthDown {
 			continue
 		}
 		f := found("page-stranger", e.Instance, fmt.Sprintf("A page of %d series, and no family on it is one that a screen reads.", p.Series))
@@ -100,6 +100,59 @@ func pages(g *Gathered) (out []Finding) {
 		out = append(out, f)
 	}
 	return out
+}
+
+// leastRenamed is how many of the frontend's families under one other prefix
+// are no accident.
+const leastRenamed = 5
+
+// renamed tells of frontends with a prefix of their own.
+func renamed(g *Gathered) (out []Finding) {
+	for _, e := range g.Endpoints {
+		if e.Local || e.Page == nil || !e.Page.Whole || e.Page.Role() == "frontend" {
+			continue
+		}
+		if prefix := g.prefixOf(e.Page); prefix != "" {
+			f := found("frontend-prefix", e.Instance, fmt.Sprintf("The frontend's families are there under the prefix %s.", prefix))
+			f.Do = "--frontend-prefix " + prefix
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// prefixOf finds the prefix under which a page has the frontend's families,
+// none of which the catalogue knows; empty when it has none.
+func (g *Gathered) prefixOf(p *Page) string {
+	if g.endings == nil {
+		g.endings = map[string]bool{}
+		const other = "renamed"
+		cat, err := g.Catalog.WithFrontendPrefix(other)
+		if err != nil {
+			return ""
+		}
+		for _, m := range cat.Metrics() {
+			for _, name := range m.Families() {
+				if end, ok := strings.CutPrefix(name, other+"_"); ok {
+					g.endings[bare(end)] = true
+				}
+			}
+		}
+	}
+	seen := map[string]int{}
+	for _, name := range p.Others {
+		for i := range len(name) {
+			if name[i] == '_' && g.endings[name[i+1:]] {
+				seen[name[:i]]++
+			}
+		}
+	}
+	for _, prefix := range sorted(seen) {
+		if seen[prefix] >= leastRenamed {
+			return prefix
+		}
+	}
+	return ""
 }
 
 // strangerOf finds what a page of unknown families is, the table's first row

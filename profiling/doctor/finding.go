@@ -78,7 +78,7 @@ func (d Diagnosis) Count(s Severity) (n int) {
 
 // checks are the rules, from the endpoint to the pane.
 var checks = []func(*Gathered) []Finding{
-	reachability, discovery, unverified, pages, generations, lostLabels,
+	reachability, discovery, unverified, pages, renamed, generations, lostLabels,
 	remoteServer, missed, presence, clocks, costs, gpus, screens, blind, traffic, grids, profileRoutes, others,
 }
 

@@ -36,7 +36,8 @@ type Gathered struct {
 	// Processes are what local workers tell of themselves, by instance.
 	Processes map[string]Process
 
-	index *Index // of Catalog, once it was needed
+	index   *Index          // of Catalog, once it was needed
+	endings map[string]bool // of the frontend's families, without their prefix; likewise
 }
 
 // spellings is the index of the catalogue.

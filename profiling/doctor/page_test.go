@@ -125,6 +125,32 @@ func TestLabelsThatAreLost(t *testing.T) {
 	}
 }
 
+func TestRenamedFrontend(t *testing.T) {
+	raw, err := os.ReadFile(filepath.Join(recorded, "1.6.1/agg/after/frontend.metrics.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for prefix, want := range map[string]string{"dynamo_frontend": "", "acme": "acme", "my_own": "my_own"} {
+		p, err := NewIndex(catalog.Default()).Read(bytes.ReplaceAll(raw, []byte("dynamo_frontend_"), []byte(prefix+"_")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := &Gathered{Catalog: catalog.Default(), Endpoints: []Endpoint{{Page: p}}}
+		f := renamed(g)
+		if len(f) > 1 || (len(f) == 1) != (want != "") || len(f) == 1 && f[0].Do != "--frontend-prefix "+want {
+			t.Errorf("%s: %+v", prefix, f)
+		}
+	}
+	g := &Gathered{Catalog: catalog.Default()}
+	worker, err := NewIndex(catalog.Default()).Read(workerPage(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := g.prefixOf(worker); got != "" {
+		t.Errorf("a worker's page is a frontend's under %s", got)
+	}
+}
+
 // A server's answers tell the same labels as the page, and which releases.
 func TestSampled(t *testing.T) {
 	x := NewIndex(catalog.Default())

@@ -46,7 +46,7 @@ func presence(g *Gathered) (out []Finding) {
 	}
 	switch answered := slices.ContainsFunc(g.Endpoints, Endpoint.Answered); {
 	case !answered:
-	case len(workers) > 0 && !frontend:
+	case len(workers) > 0 && !frontend && len(renamed(g)) == 0:
 		f := found("frontend-missing", "", fmt.Sprintf("%s of Dynamo, and no frontend's page that answers.", count(len(workers), "worker")))
 		f.Do = "name the frontend: --target http://HOST:8000 (--http-port)"
 		out = append(out, f)
