@@ -401,12 +401,12 @@ func tellRefusals(m verdict.Moment, f verdict.Finding) (out verdict.Story) {
 		}
 		out.Evidence = append(out.Evidence, m.Number(fmt.Sprintf("%s refused %s", m.CulpritOf(in).Name, text.Count(g.V)), n, g.Labels, g.V, none))
 	}
-	switch f.Culprit.Kind {
-	case "router":
+	switch {
+	case f.Culprit.Kind == "router":
 		out.Sentence += " by the router's queue limit"
 		out.Advice = []string{"see what keeps the queue full: the engines (Workers) or a low queue threshold (Routing)", "raise the limit that is named only where waiting is better than an error"}
-	case "worker", "pool":
-		out.Sentence += " by " + f.Culprit.Name + "'s admission limit"
+	case f.Culprit.Name != "":
+		out.Sentence += " by the admission limit of " + f.Culprit.Name
 		out.Advice = []string{"see whether the engine behind it has room (Workers): then raise --engine-request-limit or its queue", "else add workers"}
 	default:
 		out.Sentence += "; no queue limit of router or workers accounts for them"

@@ -63,7 +63,7 @@ type absence struct {
 }
 
 func telemetryMissing() verdict.Rule {
-	needs := []sources.Need{pageUp, listedBy, beliefBlocks, askedNow}
+	needs := []sources.Need{pageUp, listedBy, beliefBlocks, inFlight, askedNow}
 	for _, e := range expected {
 		needs = append(needs, e.need)
 	}
@@ -209,7 +209,7 @@ func deadPage(m verdict.Moment, t sources.Target) (absence, bool) {
 		}
 		// Book-keeping that falls says that requests end there.
 		a.lives = dead >= leaseFor && fell(m.Course(beliefBlocks, id, dead-verdict.Step))
-		return a, a.lives || dead >= unknownFor
+		return a, a.lives || dead >= unknownFor && !stoodStill(m.Course(inFlight, id, dead))
 	case t.Role == "frontend":
 		asked, ok := m.Value(askedNow)
 		a.lives = ok && asked >= 1 && onlyFrontend(m, t)
@@ -239,6 +239,20 @@ func fell(course []float64) bool {
 		}
 	}
 	return n >= 2 || n == 1 && sum >= fellShare*slices.Max(course)
+}
+
+// stoodStill says whether prompts that the router sent did not get done for
+// stuckFor at any time: whoever did that hung, also in the moment in which it
+// goes on again.
+func stoodStill(tokens []float64) bool {
+	n := columnsIn(stuckFor)
+	for end := n; end <= len(tokens); end++ {
+		part := tokens[end-n : end]
+		if lasted(part, stuckFor, func(v float64) bool { return v > 0 }) && slices.IsSorted(part) {
+			return true
+		}
+	}
+	return false
 }
 
 // onlyFrontend says whether no other frontend could have asked the workers.
