@@ -89,7 +89,7 @@ a terminal it prints --once and ends.`,
 	s.collectFlags(cmd)
 
 	demo, record, sim, check := demoCommand(in, out, errOut, conf), recordCommand(conf), simCommand(), checkCommand(out, conf)
-	cmd.AddCommand(check, demo, record, sim, versionCommand())
+	cmd.AddCommand(check, demo, record, sim, traceCommand(), versionCommand())
 	baselines, learn := baselineCommand(conf)
 	rules := rulesCommand(conf)
 	cmd.AddCommand(baselines, rules)

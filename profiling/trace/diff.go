@@ -158,9 +158,13 @@ func (d *Diff) findings() (out []Finding) {
 			}
 			if f.A > 0 && math.Abs(f.Change()) > 0.01*f.A {
 				says := fmt.Sprintf("a %s step keeps the GPU busy %s %s", p.Kind, seconds(math.Abs(f.Change())), way)
-				if len(p.Categories) > 0 {
-					c := p.Categories[0]
-					says += fmt.Sprintf("; most of it in %s (%s)", c.Name, signed(c.Change()))
+				// The largest change that goes the same way; kernel times are sums, so
+				// it may be larger than the step's own.
+				for _, c := range p.Categories {
+					if c.Change()*f.Change() > 0 {
+						says += fmt.Sprintf("; kernel time changed most in %s (%s)", c.Name, signed(c.Change()))
+						break
+					}
 				}
 				out = append(out, Finding{"step-changed", "info", says, fmt.Sprintf("mean %s to %s over %d and %d steps", seconds(f.A), seconds(f.B), p.Count[0], p.Count[1])})
 			}
@@ -178,7 +182,10 @@ func (d *Diff) findings() (out []Finding) {
 func seconds(ns float64) string { return text.Duration(ns / 1e9) }
 
 func signed(ns float64) string {
-	if ns > 0 {
+	switch {
+	case math.Abs(ns) < 0.5:
+		return "0 s"
+	case ns > 0:
 		return "+" + seconds(ns)
 	}
 	return "-" + seconds(-ns)
@@ -192,11 +199,16 @@ func (d *Diff) WriteJSON(w io.Writer) error {
 }
 
 // WriteMarkdown writes the difference for a ticket.
-func (d *Diff) WriteMarkdown(w io.Writer) error {
-	p := &page{}
-	p.line("# Trace difference\n\nA: %s  \nB: %s\n", md(d.Names[0]), md(d.Names[1]))
+func (d *Diff) WriteMarkdown(w io.Writer) error { return d.write(w, &page{}) }
+
+// WriteText writes the same for a terminal.
+func (d *Diff) WriteText(w io.Writer) error { return d.write(w, &page{plain: true}) }
+
+func (d *Diff) write(w io.Writer, p *page) error {
+	p.heading("# ", "Trace difference")
+	p.line("- A: %s\n- B: %s", p.md(d.Names[0]), p.md(d.Names[1]))
 	for _, f := range d.Says {
-		p.line("- %s (%s)", md(f.Text), md(f.Evidence))
+		p.line("- %s (%s)", p.md(f.Text), p.md(f.Evidence))
 	}
 	p.table("Shares of the GPU window", []string{"", "A", "B", "change"}, len(d.Share), func(i int) []string {
 		s := d.Share[i]
@@ -206,7 +218,7 @@ func (d *Diff) WriteMarkdown(w io.Writer) error {
 		row := func(list []Difference) func(int) []string {
 			return func(i int) []string {
 				s := list[i]
-				return []string{md(brief(s.Name)), seconds(s.A), seconds(s.B), signed(s.Change()), fmt.Sprintf("%.1f → %.1f", s.Calls[0], s.Calls[1])}
+				return []string{p.md(brief(s.Name)), seconds(s.A), seconds(s.B), signed(s.Change()), fmt.Sprintf("%.1f → %.1f", s.Calls[0], s.Calls[1])}
 			}
 		}
 		head := []string{"", "A", "B", "change", "calls"}

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"text/tabwriter"
 
 	"dynascope/sources/text"
 )
@@ -23,22 +25,24 @@ const shownRows = 20
 
 // WriteMarkdown writes the report for a ticket: findings first, then the
 // tables of each rank and of the host.
-func (r *Report) WriteMarkdown(w io.Writer) error {
-	d := &page{}
-	d.line("# Trace summary")
-	d.line("")
+func (r *Report) WriteMarkdown(w io.Writer) error { return r.write(w, &page{}) }
+
+// WriteText writes the same for a terminal, with aligned columns.
+func (r *Report) WriteText(w io.Writer) error { return r.write(w, &page{plain: true}) }
+
+func (r *Report) write(w io.Writer, d *page) error {
+	d.heading("# ", "Trace summary")
 	for i := range r.Files {
 		d.file(&r.Files[i])
 	}
 	d.line("")
-	d.line("## Findings")
-	d.line("")
+	d.heading("## ", "Findings")
 	for _, f := range r.Findings {
 		mark := "●"
 		if f.Severity == "warn" {
 			mark = "▲"
 		}
-		d.line("- %s %s (%s)", mark, md(f.Text), md(f.Evidence))
+		d.line("- %s %s (%s)", mark, d.md(f.Text), d.md(f.Evidence))
 	}
 	if len(r.Findings) == 0 {
 		d.line("Nothing stands out.")
@@ -52,31 +56,70 @@ func (r *Report) WriteMarkdown(w io.Writer) error {
 		}
 	}
 	for i := range r.Files {
-		d.host(&r.Files[i], len(r.Files) > 1)
+		if r.Files[i].Failed == "" {
+			d.host(&r.Files[i], len(r.Files) > 1)
+			break // the hosts of one session do the same; the JSON has them all
+		}
 	}
 	_, err := io.WriteString(w, d.String())
 	return err
 }
 
-type page struct{ strings.Builder }
+// page is a document in the making: Markdown, or plain text.
+type page struct {
+	strings.Builder
+	plain bool
+}
+
+// md makes an outside string fit for the page.
+func (d *page) md(s string) string {
+	if d.plain {
+		return text.Clean(s, shownRunes)
+	}
+	return text.EscapeMarkdown(s)
+}
+
+func (d *page) heading(mark, title string) {
+	if d.plain {
+		mark = ""
+		title = strings.ToUpper(title[:1]) + title[1:]
+	}
+	d.line("%s%s\n", mark, title)
+}
+
+// rows writes a table's head and rows.
+func (d *page) rows(head []string, n int, row func(i int) []string) {
+	if !d.plain {
+		d.line("| %s |", strings.Join(head, " | "))
+		d.line("|%s", strings.Repeat("---|", len(head)))
+		for i := range n {
+			d.line("| %s |", strings.Join(row(i), " | "))
+		}
+		return
+	}
+	w := tabwriter.NewWriter(d, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "  %s\n", strings.Join(head, "\t"))
+	for i := range n {
+		fmt.Fprintf(w, "  %s\n", strings.Join(row(i), "\t"))
+	}
+	w.Flush()
+}
 
 func (d *page) line(format string, args ...any) {
 	fmt.Fprintf(d, format, args...)
 	d.WriteByte('\n')
 }
 
-func md(s string) string { return text.EscapeMarkdown(s) }
-
 func (d *page) file(f *File) {
 	if f.Failed != "" {
-		d.line("- %s: not read: %s", md(f.Path), md(f.Failed))
+		d.line("- %s: not read: %s", d.md(f.Path), d.md(f.Failed))
 		return
 	}
 	whole := "complete"
 	if !f.Notes.Ended {
-		whole = "**cut**"
+		whole = "CUT"
 	}
-	d.line("- %s (%s): %s, %s events, recorded over %s, %s", md(f.Label), md(f.Path), whole, text.Count(float64(f.Notes.Events)), dur(f.Recorded.Length()), or(md(f.GPU), "GPU not named"))
+	d.line("- %s (%s): %s, %s events, recorded over %s, %s", d.md(f.Label), d.md(f.Path), whole, text.Count(float64(f.Notes.Events)), dur(f.Recorded.Length()), or(d.md(f.GPU), "GPU not named"))
 }
 
 func or(s, instead string) string {
@@ -91,12 +134,9 @@ func (d *page) table(title string, head []string, n int, row func(i int) []strin
 	if n == 0 {
 		return
 	}
-	d.line("\n## %s\n", title)
-	d.line("| %s |", strings.Join(head, " | "))
-	d.line("|%s", strings.Repeat("---|", len(head)))
-	for i := range min(n, shownRows) {
-		d.line("| %s |", strings.Join(row(i), " | "))
-	}
+	d.line("")
+	d.heading("## ", title)
+	d.rows(head, min(n, shownRows), row)
 	if n > shownRows {
 		d.line("\n%d further rows are left out here; the JSON has them.", n-shownRows)
 	}
@@ -108,23 +148,16 @@ func (d *page) breakdowns(r *Report) {
 	if n > 1 {
 		rows++
 	}
-	if n > 0 {
-		d.line("\n## Where the GPU's time went\n")
-		d.line("| rank | window | busy | compute | communication exposed (overlapped) | memory | idle: host-bound | kernel gaps | unknown |")
-		d.line("|---|---|---|---|---|---|---|---|---|")
-	}
-	for i := range rows {
-		if n == 0 {
-			return
-		}
+	head := []string{"rank", "window", "busy", "compute", "comm exposed", "(overlapped)", "memory", "idle: host-bound", "kernel gaps", "unknown"}
+	d.table("Where the GPU's time went", head, rows, func(i int) []string {
 		name, t := "all", &r.Overall
 		if i < n {
 			name, t = r.Ranks[i].Label, &r.Ranks[i].Totals
 		}
 		b := &t.Breakdown
-		d.line("| %s | %s | %s | %s | %s (%s) | %s | %s | %s | %s |", md(name), dur(t.Elapsed), percent(t.Busy, t.Elapsed), percent(b.Compute, t.Elapsed),
-			percent(b.Communication, t.Elapsed), percent(t.CommOverlapped, t.Elapsed), percent(b.Memory, t.Elapsed), percent(b.HostBound, t.Elapsed), percent(b.KernelGap, t.Elapsed), percent(b.IdleUnknown, t.Elapsed))
-	}
+		of := func(part int64) string { return percent(part, t.Elapsed) }
+		return []string{d.md(name), dur(t.Elapsed), of(t.Busy), of(b.Compute), of(b.Communication), of(t.CommOverlapped), of(b.Memory), of(b.HostBound), of(b.KernelGap), of(b.IdleUnknown)}
+	})
 }
 
 func (d *page) skew(s *Skew) {
@@ -133,7 +166,7 @@ func (d *page) skew(s *Skew) {
 	}
 	d.table("Who arrives last", []string{"rank", "arrived last", "made others wait", "waited itself"}, len(s.Ranks), func(i int) []string {
 		k := s.Ranks[i]
-		return []string{md(k.Label), fmt.Sprintf("%d of %d (%s)", k.Last, s.Matched, percent(k.Last, s.Matched)), dur(k.Made), dur(k.Wait)}
+		return []string{d.md(k.Label), fmt.Sprintf("%d of %d (%s)", k.Last, s.Matched, percent(k.Last, s.Matched)), dur(k.Made), dur(k.Wait)}
 	})
 	d.line("\nCollectives matched by %s; %d are not on all ranks. In each, the rank with the shortest time arrived last.", s.By, s.Left)
 }
@@ -142,11 +175,11 @@ func (d *page) totals(r *Report) {
 	t := &r.Overall
 	d.table("Categories", []string{"category", "share of kernel time", "time", "calls", "mean"}, len(t.Categories), func(i int) []string {
 		c := t.Categories[i]
-		return []string{md(c.Category), percent(c.Time, t.KernelTime), dur(c.Time), text.Count(float64(c.Calls)), dur(c.Time / max(c.Calls, 1))}
+		return []string{d.md(c.Category), percent(c.Time, t.KernelTime), dur(c.Time), text.Count(float64(c.Calls)), dur(c.Time / max(c.Calls, 1))}
 	})
 	d.table("Kernels", []string{"kernel", "category", "share", "time", "calls", "mean", "min", "max", "in graphs"}, len(t.Kernels), func(i int) []string {
 		k := t.Kernels[i]
-		return []string{md(text.Clean(k.Name, 120)), md(k.Category), percent(k.Time, t.KernelTime), dur(k.Time), text.Count(float64(k.Calls)), dur(k.Time / max(k.Calls, 1)), dur(k.Min), dur(k.Max), percent(k.InGraph, k.Calls)}
+		return []string{d.md(text.Clean(k.Name, 120)), d.md(k.Category), percent(k.Time, t.KernelTime), dur(k.Time), text.Count(float64(k.Calls)), dur(k.Time / max(k.Calls, 1)), dur(k.Min), dur(k.Max), percent(k.InGraph, k.Calls)}
 	})
 	d.table("Steps", []string{"kind", "n", "host mean", "period p50", "GPU busy mean", "p50", "max", "GPU span p50", "mean batch", "graph launches"}, len(t.Steps), func(i int) []string {
 		s := t.Steps[i]
@@ -162,7 +195,7 @@ func (d *page) totals(r *Report) {
 		if c.Sized > 0 {
 			rate = text.Bytes(c.Bandwidth()) + "/s"
 		}
-		return []string{md(c.Name), text.Count(float64(c.Calls)), text.Bytes(float64(c.Bytes)), dur(c.Time), rate}
+		return []string{d.md(c.Name), text.Count(float64(c.Calls)), text.Bytes(float64(c.Bytes)), dur(c.Time), rate}
 	})
 	d.table("Collectives", []string{"operation", "type", "bytes", "ranks", "calls", "mean", "min", "bus bandwidth mean", "best"}, len(t.Collectives), func(i int) []string {
 		c := t.Collectives[i]
@@ -173,10 +206,11 @@ func (d *page) totals(r *Report) {
 				mean, best = text.Bytes(m)+"/s", text.Bytes(b)+"/s"
 			}
 		}
-		return []string{md(brief(c.Name)), or(md(c.DType), text.None), size, fmt.Sprint(c.Ranks), text.Count(float64(c.Calls)), dur(c.Time / max(c.Calls, 1)), dur(c.Min), mean, best}
+		return []string{d.md(brief(c.Name)), or(d.md(c.DType), text.None), size, fmt.Sprint(c.Ranks), text.Count(float64(c.Calls)), dur(c.Time / max(c.Calls, 1)), dur(c.Min), mean, best}
 	})
 	l, g := &t.Launch, &t.Graphs
-	d.line("\n## Launches\n")
+	d.line("")
+	d.heading("## ", "Launches")
 	d.line("- outside graphs: %s launches, mean %s from launch to start, at most %s; queue depth mean %.1f, at most %d on one stream; full %s of the time, empty %s",
 		text.Count(float64(l.Singles)), dur(l.Delay/max(l.Singles, 1)), dur(l.DelayMax), l.Depth(), l.DepthMax, percent(l.Full, l.QueueSpan), percent(l.Dry, l.QueueSpan))
 	d.line("- CUDA graphs: %s launches; %s of the kernels, %s of the kernel time", text.Count(float64(g.Launches)), percent(g.Kernels, g.All), percent(g.Time, g.AllTime))
@@ -188,31 +222,35 @@ func (d *page) totals(r *Report) {
 func (d *page) gaps(r *Rank, several bool) {
 	title := "Largest gaps"
 	if several {
-		title += ", " + md(r.Label)
+		title += ", " + d.md(r.Label)
 	}
 	d.table(title, []string{"at", "length", "cause", "after", "before"}, min(len(r.Gaps), 5), func(i int) []string {
 		g := r.Gaps[i]
-		return []string{"+" + dur(g.Start-r.Window.Start), dur(g.Length), g.Cause, md(brief(g.After)), md(brief(g.Before))}
+		return []string{"+" + dur(g.Start-r.Window.Start), dur(g.Length), g.Cause, d.md(brief(g.After)), d.md(brief(g.Before))}
 	})
 }
 
 func (d *page) host(f *File, several bool) {
 	of := ""
 	if several {
-		of = ", " + md(f.Label)
+		of = ", " + d.md(f.Label)
 	}
-	d.table("Host operators"+of, []string{"operator", "calls", "total", "self"}, len(f.Host.Operators), func(i int) []string {
-		o := f.Host.Operators[i]
-		return []string{md(brief(o.Name)), text.Count(float64(o.Calls)), dur(o.Time), dur(o.Self)}
+	ops := slices.DeleteFunc(slices.Clone(f.Host.Operators), func(o Operator) bool {
+		k, _, _ := step(o.Name)
+		return o.Annotation && k != NoStep // the steps have a table of their own
+	})
+	d.table("Host operators"+of, []string{"operator", "calls", "total", "self"}, len(ops), func(i int) []string {
+		o := ops[i]
+		return []string{d.md(brief(o.Name)), text.Count(float64(o.Calls)), dur(o.Time), dur(o.Self)}
 	})
 	d.table("Runtime calls"+of, []string{"call", "calls", "total"}, min(len(f.Host.Runtime), 10), func(i int) []string {
 		o := f.Host.Runtime[i]
-		return []string{md(brief(o.Name)), text.Count(float64(o.Calls)), dur(o.Time)}
+		return []string{d.md(brief(o.Name)), text.Count(float64(o.Calls)), dur(o.Time)}
 	})
 	for _, m := range f.Host.Memory {
-		d.table("Memory of "+md(m.Device)+of, []string{"allocated by", "allocations", "bytes", "freed"}, len(m.By), func(i int) []string {
+		d.table("Memory of "+d.md(m.Device)+of, []string{"allocated by", "allocations", "bytes", "freed"}, len(m.By), func(i int) []string {
 			a := m.By[i]
-			return []string{md(brief(a.Name)), text.Count(float64(a.Calls)), text.Bytes(float64(a.Bytes)), text.Bytes(float64(a.Freed))}
+			return []string{d.md(brief(a.Name)), text.Count(float64(a.Calls)), text.Bytes(float64(a.Bytes)), text.Bytes(float64(a.Freed))}
 		})
 		d.line("\nAllocated %s at first, %s at last, peak %s (reserved %s).", text.Bytes(float64(m.First)), text.Bytes(float64(m.Last)), text.Bytes(float64(m.Peak)), text.Bytes(float64(m.PeakReserved)))
 	}
