@@ -187,7 +187,7 @@ func (p *page) evidence(label string, e verdict.Evidence) {
 	s := text.Clean(e.Text, errorRunes)
 	var in []string
 	// A value that the text spells already is not said twice.
-	if !math.IsNaN(e.Value) && e.Unit != "" && !strings.Contains(s, text.Value(e.Value, e.Unit)) {
+	if !math.IsNaN(e.Value) && e.Unit != "" && !strings.ContainsAny(s, "0123456789") {
 		in = append(in, text.Value(e.Value, e.Unit))
 	}
 	if !math.IsNaN(e.Threshold) {
