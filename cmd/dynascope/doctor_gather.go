@@ -23,6 +23,9 @@ import (
 	"dynascope/tui/pane"
 )
 
+// localScheme begins the URL of a page that is made in this process.
+const localScheme = "local:"
+
 // gather asks what the doctor's rules look at: the store as the console would
 // fill it, one page of every target, and this host.
 func gather(ctx context.Context, s settings) (g *doctor.Gathered, err error) {
@@ -88,7 +91,7 @@ func ask(ctx context.Context, s settings, g *doctor.Gathered, o *origin, cat *ca
 	g.Snap = o.feed(cat).Tick(ctx, feed.Ask{Needs: needs, Window: s.window})
 	g.At = g.Snap.At
 	for _, t := range g.Snap.Targets {
-		g.Endpoints = append(g.Endpoints, doctor.Endpoint{Target: t, Local: t.URL == ""})
+		g.Endpoints = append(g.Endpoints, doctor.Endpoint{Target: t, Local: strings.HasPrefix(t.URL, localScheme)})
 	}
 }
 
@@ -123,6 +126,9 @@ func found(g *doctor.Gathered, r discover.Report) {
 		s := doctor.Silent{Who: t.Addr, What: string(t.Outcome), Do: hint}
 		if detail = strings.Trim(detail, "; "); detail != "" {
 			s.What += ": " + detail
+		}
+		if s.Do == "" && byProcess {
+			s.Do = "is the process still starting, or does it listen on another address? name that with --target"
 		}
 		if byProcess {
 			s.What += " (" + t.Why[0].String() + ")"

@@ -53,9 +53,6 @@ func gatherRemote(ctx context.Context, s settings, g *doctor.Gathered) (err erro
 	if r.Err == "" {
 		sample(ctx, o.store, g)
 	}
-	for i := range g.Endpoints {
-		g.Endpoints[i].Local = g.Endpoints[i].Role == "gpu" && g.Endpoints[i].URL == ""
-	}
 	nearby(ctx, s, named, g)
 	g.Processes = processes(ctx, g.Snap, o)
 	return nil
