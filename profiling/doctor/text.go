@@ -53,7 +53,7 @@ func (p *printer) head(g *Gathered, d Diagnosis) {
 			from += " (Prometheus " + text.Safe(r.Version, 20) + ")"
 		}
 	}
-	p.block("", "", fmt.Sprintf("%d of %s answer, %s", d.Answered, count(len(g.Endpoints), "target"), from))
+	p.block("", "", fmt.Sprintf("%d of %d targets answer, %s", d.Answered, len(g.Endpoints), from))
 	if v := g.versions(); len(v) > 0 {
 		p.block("", "", "processes: "+strings.Join(v, ", "))
 	}
