@@ -7,6 +7,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"dynascope/profiling/triage/verdict"
 	"dynascope/sources"
 	"dynascope/sources/text"
 	"dynascope/tui/cells"
@@ -121,10 +122,17 @@ func (m *Model) goTo(r happenedRow) tea.Cmd {
 	}
 	m.overlay = overlay{}
 	m.active, m.zoom, m.drawn = i, false, drawn{}
-	if f, ok := m.Panes[i].(pane.Finder); ok {
-		f.Find(r.verdict.Culprit, m.frame())
-	}
+	m.find(r.verdict.Culprit, mostFollows)
 	return m.ask()
+}
+
+// find puts the pane's cursor on a verdict's culprit. What is not there yet is
+// looked for again in the next answers, which hold the pane's own needs.
+func (m *Model) find(c verdict.Culprit, tries int) {
+	m.finding, m.findings = c, 0
+	if f, ok := m.pane().(pane.Finder); ok && !f.Find(c, m.frame()) {
+		m.findings = tries
+	}
 }
 
 // typeEvents edits what narrows the list.

@@ -119,6 +119,8 @@ type Model struct {
 	picker   picker
 	events   events
 	judging  judging
+	finding  verdict.Culprit // whom the pane has not found yet
+	findings int             // how often it is looked for again
 	compare  compare
 	details  details
 	overlay  overlay

@@ -116,6 +116,9 @@ func (m *Model) answered(msg answeredMsg) tea.Cmd {
 		m.forget()
 		m.events.jobs = msg.jobs
 		m.happened()
+		if m.findings > 0 {
+			m.find(m.finding, m.findings-1)
+		}
 		m.compared()
 	}
 	q.open, q.gaveUp = false, false

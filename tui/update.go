@@ -128,7 +128,7 @@ func (m *Model) show(i int) tea.Cmd {
 	if i < 0 || i >= len(m.Panes) || i == m.active {
 		return nil
 	}
-	m.active, m.zoom = i, false
+	m.active, m.zoom, m.findings = i, false, 0
 	return m.ask()
 }
 

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -177,9 +178,7 @@ func (m *Model) verdictDetail(v verdict.Verdict, w int) []string {
 		}
 		row(label, text.Clean(a, 400))
 	}
-	if v.Key != "" {
-		row("look at", m.nextWords(v)+"; "+m.keyOf(actExplain)+" shows its queries")
-	}
+	row("look at", m.nextWords(v))
 	for _, x := range v.Missing {
 		row("missing", text.Clean(x, 300))
 	}
@@ -190,13 +189,13 @@ func (m *Model) verdictDetail(v verdict.Verdict, w int) []string {
 	return lines
 }
 
-// nextWords name the screen that shows a verdict.
+// nextWords name the screen that shows a verdict, and the key of its queries.
 func (m *Model) nextWords(v verdict.Verdict) string {
-	key := text.Clean(v.Key, 8)
-	if i := m.screenOf(v); i >= 0 && i < len(m.Panes) {
-		return key + " " + text.Clean(m.Panes[i].Title(), 40) + " (enter)"
+	queries := m.keyOf(actExplain) + " shows its queries"
+	if i := m.screenOf(v); i >= 0 {
+		return fmt.Sprintf("%d %s (enter); %s", i+1, text.Clean(m.Panes[i].Title(), 40), queries)
 	}
-	return "key " + key
+	return queries
 }
 
 // screenOf is the screen of a verdict's key, or of its culprit; -1 for none.
