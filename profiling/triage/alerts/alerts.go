@@ -145,9 +145,13 @@ func name(code string) string {
 	return out
 }
 
-// severity of an alert: what a verdict can be at worst is not known here, and
-// nobody is woken without need.
-const severity = "warning"
+// severity is that of an alert: nobody is woken for what may be a warning.
+func severity(a verdict.Alert) verdict.Severity {
+	if a.Critical {
+		return verdict.Critical
+	}
+	return verdict.Warning
+}
 
 // whom names, in Prometheus' template language, whom an alert is about.
 var whom = []string{"model", "host", "gpu", "instance", "worker_id", "dp_rank"}
@@ -237,7 +241,7 @@ func (f *file) alerts(list []alert) {
 			f.line(indent + "  for: " + model.Duration(r.Alert.For).String())
 		}
 		f.line(indent + "  labels:")
-		f.line(indent + "    severity: " + severity)
+		f.line(indent + "    severity: " + severity(r.Alert).String())
 		f.line(indent + "    code: " + r.Code)
 		f.line(indent + "  annotations:")
 		summary := literal(r.Title)

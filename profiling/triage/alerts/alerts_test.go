@@ -31,7 +31,7 @@ func TestWrite(t *testing.T) {
 	list := []verdict.Rule{
 		{
 			Code: "kv-capacity", Title: "decode KV-bound", Help: "It is full. What to do: {{ much }}",
-			Alert: verdict.Alert{Expr: "{engine.kv_usage:now:instance,dp_rank} > 0.9 and on (instance) {engine.preemptions:increase:instance} > 2", For: 30 * time.Second, Why: "per worker only"},
+			Alert: verdict.Alert{Expr: "{engine.kv_usage:now:instance,dp_rank} > 0.9 and on (instance) {engine.preemptions:increase:instance} > 2", For: 30 * time.Second, Why: "per worker only", Critical: true},
 		},
 		{Code: "sla-burn", Title: "SLA burn", Alert: verdict.Alert{Why: "it compares two windows"}},
 	}
@@ -43,7 +43,7 @@ func TestWrite(t *testing.T) {
 	for _, want := range []string{
 		"what the verdicts of dynascope say, written", "- record: dynascope:engine_kv_usage:now_by_instance_dp_rank\n", "- record: dynascope:engine_preemptions:increase_by_instance_2m\n",
 		"[2m]", "- alert: DynascopeKvCapacity\n", "          dynascope:engine_kv_usage:now_by_instance_dp_rank > 0.9 and on (instance) dynascope:engine_preemptions:increase_by_instance_2m > 2\n",
-		"  for: 30s\n", "code: kv-capacity\n", "# parameter: dynascope:engine_kv_usage:now_by_instance_dp_rank > 0.9\n", "# Simpler than the verdict: per worker only.",
+		"  for: 30s\n", "severity: critical\n", "code: kv-capacity\n", "# parameter: dynascope:engine_kv_usage:now_by_instance_dp_rank > 0.9\n", "# Simpler than the verdict: per worker only.",
 		"# sla-burn: it compares two windows\n", "{{ with $labels.instance }} instance {{ . }}{{ end }}", `"It is full."`,
 	} {
 		if !strings.Contains(got, want) {

@@ -298,9 +298,10 @@ func workerHung() verdict.Rule {
 			"or its page answers, requests have been running for 45 s, and not one token was computed in that time (its uptime goes on, so it is not the page that is frozen). " +
 			"Look at it before it is restarted: py-spy dump, nvidia-smi (a collective that waits for a lost GPU shows 100 %), and its log for a watchdog. An export of a profile looks the same for tens of seconds.",
 		Alert: verdict.Alert{
-			Expr: "{engine.running:now:instance} > 0 and on (instance) ({engine.decode_tokens:increase:instance} + on (instance) {engine.prefill_tokens:increase:instance}) == 0",
-			For:  time.Minute,
-			Why:  "finds the worker whose page answers; one whose page hangs is in worker-down's alert",
+			Critical: true,
+			Expr:     "{engine.running:now:instance} > 0 and on (instance) ({engine.decode_tokens:increase:instance} + on (instance) {engine.prefill_tokens:increase:instance}) == 0",
+			For:      time.Minute,
+			Why:      "finds the worker whose page answers; one whose page hangs is in worker-down's alert",
 		},
 	}
 }

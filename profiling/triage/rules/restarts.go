@@ -76,8 +76,9 @@ func workerFlapping() verdict.Rule {
 		Help: "At least 3 restarts of one worker within 10 minutes, told by another id at the same address or an uptime that began anew, and no planner that scaled at the time. " +
 			"Take the worker out of rotation and read why it ends; what else is said of that worker is silent beside this.",
 		Alert: verdict.Alert{
-			Expr: "resets({worker.uptime:now:instance}[10m:15s]) >= 3",
-			Why:  "restarts by uptime alone, which SGLang without Dynamo does not export; those of a planner count too",
+			Critical: true,
+			Expr:     "resets({worker.uptime:now:instance}[10m:15s]) >= 3",
+			Why:      "restarts by uptime alone, which SGLang without Dynamo does not export; those of a planner count too",
 		},
 	}
 }

@@ -56,6 +56,8 @@ type Alert struct {
 	// Why says in what the alert is simpler than the rule, or why there is
 	// none.
 	Why string
+	// Critical: whenever it fires, the rule's own finding would be critical.
+	Critical bool
 }
 
 // Rule is one verdict as data. A new verdict is a new Rule and its scenarios.
