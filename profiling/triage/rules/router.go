@@ -52,8 +52,8 @@ const (
 	stageExcess = 5e-3
 	stageShare  = 0.05
 	// smallTime and smallShare are from when on a stage that should be next to
-	// nothing is too long whatever its past: a router of Dynamo 1.6 takes some
-	// 0.1 ms for all of them (recorded), the tail of a hash table some ms.
+	// nothing is too long whatever its past: recorded routers of 1.4 and 1.6 take
+	// 3 to 9 µs to find matches and 0.08 to 1.3 ms to schedule.
 	smallTime  = 50e-3
 	smallShare = 0.25
 	// stageCount is how many requests a window must hold, now and in the past.
