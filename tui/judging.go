@@ -15,6 +15,14 @@ import (
 // scrape that belongs to it has to land first.
 const settled = time.Second
 
+// A judgement of a large fleet, or by a slow store, rests eight times as long as
+// it took, so that judging takes no more than a ninth of the time; half a minute
+// at most.
+const (
+	restFor  = 8
+	mostRest = 30 * time.Second
+)
+
 // judging is the judgement of the moment on screen. It is a question of its
 // own, asked behind the screen's: keys wait for pictures, not for verdicts.
 type judging struct {
@@ -26,6 +34,7 @@ type judging struct {
 	at     time.Time
 	scope  string
 	column time.Time
+	took   time.Duration
 }
 
 // judgedMsg carries a judgement.
@@ -42,8 +51,11 @@ func (m *Model) askJudgement() tea.Cmd {
 		return nil
 	}
 	at, scope, column := m.at, m.picker.chosen.Name, verdict.Column(m.snap.At.Add(-settled))
-	if j.at.Equal(at) && j.scope == scope && j.column.Equal(column) {
-		return nil
+	if j.at.Equal(at) && j.scope == scope {
+		rest := min(restFor*j.took, mostRest)
+		if j.column.Equal(column) || j.is != nil && column.Sub(j.column) < rest {
+			return nil
+		}
 	}
 	if j.needs == nil {
 		j.needs = m.Court.Needs()
@@ -75,7 +87,7 @@ func (m *Model) judged(msg judgedMsg) tea.Cmd {
 	case msg.is == nil:
 		m.judging.column = time.Time{} // it was given up: ask again
 	case msg.at.Equal(m.at) && msg.scope == m.picker.chosen.Name:
-		m.judging.is = msg.is
+		m.judging.is, m.judging.took = msg.is, m.Now().Sub(q.began)
 		m.judging.n++
 		m.happened()
 	}

@@ -142,8 +142,19 @@ func TestAJudgementIsAskedOncePerColumnAndBehindThePicture(t *testing.T) {
 	if got := judges() - n; got != 2 {
 		t.Errorf("judged %d times after 6 s, want twice", got)
 	}
+	// One that took long rests.
+	s.m.judging.took = 2 * time.Second
+	tick(5 * time.Second)
+	tick(5 * time.Second)
+	if got := judges() - n; got != 2 {
+		t.Errorf("judged %d times, 10 s after one that took 2 s", got)
+	}
+	tick(10 * time.Second)
+	if got := judges() - n; got != 3 || s.m.judging.took != 0 {
+		t.Errorf("judged %d times, 20 s after one that took 2 s", got)
+	}
 	// The past is judged at its own moment.
-	s.keys("space", "[", "[", "[")
+	s.keys("space", "[", "[", "[", "[")
 	if s.m.judging.is == nil || !s.m.judging.is.At.Equal(verdict.Column(s.m.at)) {
 		t.Errorf("judged %+v, shown %v", s.m.judging.is, s.m.at)
 	}

@@ -55,6 +55,9 @@ func (l Line) Draw(w int) string {
 		parts = append([]cells.Part{{Text: mark}}, parts...)
 	}
 	parts[0].Text = " " + parts[0].Text
+	if old := l.age(); old != "" {
+		parts = append(parts, cells.R(s.Stale.Render(old), 1))
+	}
 	if j := l.Judgement; j != nil {
 		var notes []string
 		if n := len(j.Verdicts); n > 0 {
@@ -94,6 +97,9 @@ func (l Line) verdict(v verdict.Verdict, w int) []cells.Part {
 		}
 		parts = append(parts, p)
 	}
+	if old := l.age(); old != "" {
+		parts = append(parts, cells.R(s.Stale.Render(old), 2))
+	}
 	if n := Alarms(l.Judgement) - 1; n > 0 {
 		parts = append(parts, cells.R(s.Warn.Render(fmt.Sprintf("+%d more", n)), 4))
 	}
@@ -106,6 +112,17 @@ func (l Line) verdict(v verdict.Verdict, w int) []cells.Part {
 		parts = append(parts, cells.Part{Text: s.Dim.Render(after), Right: true, Priority: 6, Sep: s.Dim.Render(", ")})
 	}
 	return parts
+}
+
+// age says when it was judged, once that is no longer the moment shown.
+func (l Line) age() string {
+	if l.Judgement == nil {
+		return ""
+	}
+	if age := l.Snap.At.Sub(l.Judgement.At); age > 3*verdict.Step {
+		return "judged " + text.Age(age) + " ago"
+	}
+	return ""
 }
 
 // missing says what would let anything be judged.
