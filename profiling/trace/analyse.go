@@ -34,7 +34,16 @@ type memory struct {
 	launches *sorter[launchCall]
 	hosts    *sorter[hostSpan]
 	queue    *sorter[waiting]
+	kept     kept
 }
+
+// kept counts what stays in the report of all files together.
+type kept struct{ steps, collectives int }
+
+const (
+	maxKeptSteps       = 400_000
+	maxKeptCollectives = 2_000_000
+)
 
 // usualMemory is how many bytes each kind of record may take before it spills.
 const usualMemory = 24 << 20

@@ -73,6 +73,7 @@ type device struct {
 
 type commKind struct {
 	name, dtype, group string
+	members            uint64 // hash of the group: its name and ranks
 	in, out, ranks     int64
 }
 
@@ -81,6 +82,7 @@ type collector struct {
 	file   *File
 	notes  *Notes
 	names  *names
+	kept   *kept
 	args   arguments
 	origin int64
 	begun  bool
@@ -100,7 +102,6 @@ type collector struct {
 	trackDev  []int16 // by track; -1 not a stream yet
 	groups    map[string]uint16
 	steps     []stepMark
-	stepsLeft int64
 
 	comms    map[string]uint32
 	commList []commKind
@@ -128,7 +129,7 @@ type trackMemo struct {
 const spareTrack = maxTracks + 1 // all threads beyond the limit
 
 func newCollector(file *File, m *memory) *collector {
-	c := &collector{file: file, notes: &file.Notes, names: m.names,
+	c := &collector{file: file, notes: &file.Notes, names: m.names, kept: &m.kept,
 		works: m.works, launches: m.launches, hosts: m.hosts,
 		tracks: map[string]uint16{}, deviceOf: map[string]int{}, groups: map[string]uint16{},
 		trackDev: make([]int16, spareTrack+1), threads: make([]bool, spareTrack+1),
@@ -210,7 +211,7 @@ func (c *collector) event(e *event, _ []byte) error {
 			if len(c.steps) < maxSteps {
 				c.steps = append(c.steps, stepMark{start, e.dur, id, c.group(e.pid)})
 			} else {
-				c.stepsLeft++
+				c.limit("steps")
 			}
 		}
 		c.threads[track] = true
@@ -368,7 +369,7 @@ func (c *collector) work(e *event, k kind, start int64) error {
 // comm numbers a collective's description.
 func (c *collector) comm(a *arguments) uint32 {
 	b := c.scratch[:0]
-	for _, part := range [][]byte{a.collective, a.dtype, a.group} {
+	for _, part := range [][]byte{a.collective, a.dtype, a.group, a.members} {
 		b = append(append(b, part[:min(len(part), 200)]...), 0)
 	}
 	for _, n := range []int64{a.inElems, a.outElems, a.groupSize} {
@@ -383,7 +384,8 @@ func (c *collector) comm(a *arguments) uint32 {
 			c.limit("kinds of collectives")
 			return 0
 		}
-		c.commList = append(c.commList, commKind{text.CleanBytes(a.collective, 60), text.CleanBytes(a.dtype, 20), text.CleanBytes(a.group, 40), a.inElems, a.outElems, a.groupSize})
+		c.commList = append(c.commList, commKind{text.CleanBytes(a.collective, 60), text.CleanBytes(a.dtype, 20), text.CleanBytes(a.group, 40),
+			hash(hash(1, string(a.group)), string(a.members)), a.inElems, a.outElems, a.groupSize})
 		id = uint32(len(c.commList))
 		c.comms[string(b)] = id
 	}

@@ -2,6 +2,8 @@ package trace
 
 import (
 	"cmp"
+	"maps"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -49,58 +51,75 @@ func sortCollectives(cs []Collective) {
 	})
 }
 
-// skew matches the collectives of several ranks and tells who arrives last. It
+// stageInLabel is how SGLang marks the files of a by-stage profile.
+var stageInLabel = regexp.MustCompile(`-(EXTEND|DECODE|prefill|decode)$`)
+
+// skew matches the collectives of ranks of one stage and tells who arrives
+// last. Where there are stages, the one with the most matches is told. It
 // needs at least two ranks that share collectives.
-func skew(r *Report) *Skew {
-	var ranks []*Rank
+func skew(r *Report) (best *Skew) {
+	stages := map[string][]*Rank{}
 	for i := range r.Ranks {
-		if len(r.Ranks[i].collectives) > 0 {
-			ranks = append(ranks, &r.Ranks[i])
+		if k := &r.Ranks[i]; len(k.collectives) > 0 {
+			stage := stageInLabel.FindString(r.Files[k.File].Label)
+			stages[stage] = append(stages[stage], k)
 		}
 	}
+	for _, stage := range slices.Sorted(maps.Keys(stages)) {
+		if s := skewOf(r, stages[stage]); s != nil && (best == nil || s.Matched > best.Matched) {
+			best = s
+			best.Stage = strings.TrimPrefix(stage, "-")
+		}
+	}
+	return best
+}
+
+// meeting is one collective as the ranks saw it.
+type meeting struct {
+	n           int
+	group       uint64
+	first, last int64 // starts
+	begin, end  int64 // latest start, earliest end
+	short, long int64 // durations
+	by          int   // rank with the shortest
+	tie         bool
+}
+
+func skewOf(r *Report, ranks []*Rank) *Skew {
 	if len(ranks) < 2 {
 		return nil
 	}
-	type met struct {
-		n           int
-		first, last int64 // starts
-		short, long int64 // durations
-		by          int   // rank with the shortest
-		begin, end  int64 // latest start, earliest end
-		tie         bool
-	}
-	all := map[uint64]*met{}
+	all, members := map[uint64]*meeting{}, map[uint64]int{}
 	for n, rank := range ranks {
-		base := r.Files[rank.File].origin
+		base, own := r.Files[rank.File].origin, map[uint64]bool{}
 		for _, c := range rank.collectives {
+			own[c.group] = true
 			start := base + c.start
 			m := all[c.key]
 			if m == nil {
-				if n > 0 {
-					continue // the first rank lacks it
-				}
-				m = &met{first: start, last: start, short: c.dur, long: c.dur, begin: start, end: start + c.dur}
-				all[c.key] = m
-			} else {
-				m.first, m.last = min(m.first, start), max(m.last, start)
-				m.begin, m.end = max(m.begin, start), min(m.end, start+c.dur)
-				m.long = max(m.long, c.dur)
-				if c.dur == m.short {
-					m.tie = true
-				} else if c.dur < m.short {
-					m.short, m.by, m.tie = c.dur, n, false
-				}
+				all[c.key] = &meeting{n: 1, group: c.group, first: start, last: start, begin: start, end: start + c.dur, short: c.dur, long: c.dur, by: n}
+				continue
 			}
 			m.n++
+			m.first, m.last = min(m.first, start), max(m.last, start)
+			m.begin, m.end = max(m.begin, start), min(m.end, start+c.dur)
+			m.long = max(m.long, c.dur)
+			if c.dur == m.short {
+				m.tie = true
+			} else if c.dur < m.short {
+				m.short, m.by, m.tie = c.dur, n, false
+			}
+		}
+		for g := range own {
+			members[g]++
 		}
 	}
 	s := &Skew{By: "order", Ranks: make([]RankSkew, len(ranks))}
-	for n, rank := range ranks {
-		s.Ranks[n].Label = rank.Label
-	}
 	apart := int64(0)
+	// A collective counts where every rank that has its group has it.
+	whole := func(m *meeting) bool { return m.n >= 2 && m.n == members[m.group] }
 	for _, m := range all {
-		if m.n != len(ranks) {
+		if !whole(m) {
 			continue
 		}
 		s.Matched++
@@ -119,17 +138,17 @@ func skew(r *Report) *Skew {
 	}
 	s.Apart = apart*10 > s.Matched
 	for n, rank := range ranks {
+		s.Ranks[n].Label = rank.Label
+		if rank.sequenced {
+			s.By = "sequence number"
+		}
 		for _, c := range rank.collectives {
-			if m := all[c.key]; m != nil && m.n == len(ranks) {
+			if m := all[c.key]; whole(m) {
+				s.Ranks[n].Met++
 				s.Ranks[n].Wait += c.dur - m.short
 			} else {
 				s.Left++
 			}
-		}
-	}
-	for _, rank := range ranks {
-		if rank.sequenced {
-			s.By = "sequence number"
 		}
 	}
 	return s

@@ -24,7 +24,7 @@ type arguments struct {
 	graph                              int64
 	allocated, reserved, deviceType    int64
 	inElems, outElems, groupSize, seq  int64
-	collective, dtype, group           []byte
+	collective, dtype, group, members  []byte
 }
 
 var noArguments = arguments{device: -1, stream: -1, correlation: -1, bytes: -1, graph: -1,
@@ -398,6 +398,8 @@ func (a *arguments) field(key []byte) (*int64, *[]byte) {
 		return nil, &a.dtype
 	case "Process Group Name", "process_group_name":
 		return nil, &a.group
+	case "Process Group Ranks", "process_group_ranks":
+		return nil, &a.members
 	}
 	return nil, nil
 }

@@ -166,9 +166,9 @@ func (d *page) skew(s *Skew) {
 	}
 	d.table("Who arrives last", []string{"rank", "arrived last", "made others wait", "waited itself"}, len(s.Ranks), func(i int) []string {
 		k := s.Ranks[i]
-		return []string{d.md(k.Label), fmt.Sprintf("%d of %d (%s)", k.Last, s.Matched, percent(k.Last, s.Matched)), dur(k.Made), dur(k.Wait)}
+		return []string{d.md(k.Label), fmt.Sprintf("%d of %d (%s)", k.Last, k.Met, percent(k.Last, k.Met)), dur(k.Made), dur(k.Wait)}
 	})
-	d.line("\nCollectives matched by %s; %d are not on all ranks. In each, the rank with the shortest time arrived last.", s.By, s.Left)
+	d.line("\nCollectives matched by %s; %d are not on all ranks of their group. In each, the rank with the shortest time arrived last.", s.By, s.Left)
 }
 
 func (d *page) totals(r *Report) {

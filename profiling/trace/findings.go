@@ -155,14 +155,17 @@ func skewFindings(r *Report, say func(severity, code, sentence, evidence string)
 		}
 	}
 	made := share(worst.Made, r.Ranks[0].Elapsed)
-	if share(worst.Last, s.Matched) > 0.5 && made > 0.01 {
-		say("warn", "straggler", fmt.Sprintf("%s arrives last in %s of the collectives, and the others wait for it", worst.Label, percent(worst.Last, s.Matched)),
-			fmt.Sprintf("%d of %d collectives; the first to come waits %s in the mean, %s in all (waits of concurrent collectives add up)", worst.Last, s.Matched, dur(worst.Made/max(worst.Last, 1)), dur(worst.Made)))
-	} else if total := share(s.Wait, r.Ranks[0].Elapsed); total > muchComm {
+	// Matched by order alone, collectives that do not overlap in time may be
+	// different ones.
+	sure := s.By != "order" || !s.Apart
+	if share(worst.Last, worst.Met) > 0.5 && made > 0.01 && sure {
+		say("warn", "straggler", fmt.Sprintf("%s arrives last in %s of the collectives, and the others wait for it", worst.Label, percent(worst.Last, worst.Met)),
+			fmt.Sprintf("%d of %d collectives; the first to come waits %s in the mean, %s in all (waits of concurrent collectives add up)", worst.Last, worst.Met, dur(worst.Made/max(worst.Last, 1)), dur(worst.Made)))
+	} else if total := share(s.Wait, r.Ranks[0].Elapsed); total > muchComm && sure {
 		say("info", "skew", "ranks wait for each other in collectives, and no single rank is the cause", fmt.Sprintf("longest waits %s in all (those of concurrent collectives add up), over %d collectives and a window of %s", dur(s.Wait), s.Matched, dur(r.Ranks[0].Elapsed)))
 	}
 	if s.Apart {
-		say("info", "clocks-apart", "the ranks' clocks disagree: start times of different ranks cannot be compared; who arrives last is told by durations", fmt.Sprintf("%d collectives", s.Matched))
+		say("info", "clocks-apart", "collectives of different ranks do not overlap in time: their clocks disagree, or the traces are not of the same moment", fmt.Sprintf("%d collectives, matched by %s", s.Matched, s.By))
 	}
 }
 

@@ -304,7 +304,8 @@ type Alloc struct {
 
 // Skew is what the same collectives on several ranks tell about who is late.
 type Skew struct {
-	Matched int64      `json:"matched"` // collectives found on all ranks
+	Stage   string     `json:"stage,omitempty"` // of a by-stage profile: EXTEND, DECODE
+	Matched int64      `json:"matched"`         // collectives found on all ranks of their group
 	Left    int64      `json:"unmatched"`
 	By      string     `json:"matched_by"` // "sequence number" or "order"
 	Ranks   []RankSkew `json:"ranks"`
@@ -322,6 +323,7 @@ type Skew struct {
 // time arrived last, and the others waited for it inside.
 type RankSkew struct {
 	Label string `json:"label"`
+	Met   int64  `json:"collectives"`  // matched ones that it takes part in
 	Last  int64  `json:"arrived_last"` // collectives
 	Made  int64  `json:"made_wait_ns"` // how long the earliest rank waited, summed over those
 	Wait  int64  `json:"waited_ns"`    // its own waiting: time beyond the shortest

@@ -1,5 +1,12 @@
 package trace
 
+import (
+	"context"
+	"fmt"
+
+	"dynascope/sources/text"
+)
+
 const (
 	stripBins    = 2048
 	stripStreams = 32
@@ -65,10 +72,10 @@ func (p *stripSums) bin(t int64) int {
 	return i
 }
 
-func (p *stripSums) result(c *collector, w Window) *Strip {
+func (p *stripSums) result(label func(track uint16) string, w Window) *Strip {
 	out := &Strip{Window: w, Bins: stripBins, Left: len(p.left)}
 	for n, track := range p.streams {
-		st := StripStream{Label: c.label(track), Category: make([]uint8, stripBins), Fill: make([]uint8, stripBins)}
+		st := StripStream{Label: label(track), Category: make([]uint8, stripBins), Fill: make([]uint8, stripBins)}
 		for bin := range stripBins {
 			all, most := int64(0), int64(0)
 			for cat, t := range p.sums[n][bin*len(categories) : (bin+1)*len(categories)] {
@@ -85,4 +92,59 @@ func (p *stripSums) result(c *collector, w Window) *Strip {
 		out.Streams = append(out.Streams, st)
 	}
 	return out
+}
+
+// ReadStrip reads an analysed file once more for the strip of one device
+// (Rank.Device) over a part of its window: what zooming in needs. It keeps
+// nothing but the strip.
+func ReadStrip(ctx context.Context, f *File, device string, window Window) (*Strip, error) {
+	if window.End <= window.Start {
+		return nil, fmt.Errorf("reading a strip of %s: the window is empty", f.Path)
+	}
+	src, err := open(ctx, f.Path, Limits{})
+	if err != nil {
+		return nil, fmt.Errorf("reading a strip: %w", err)
+	}
+	defer src.close()
+	from, to := window.Start-f.Base, window.End-f.Base
+	sums, names := newStrip(from, to), newNames()
+	tracks, labels := map[string]uint16{}, []string(nil)
+	pids := map[string]bool{} // whether a pid is the device asked for
+	notes := Notes{}
+	d := document{w: newWindow(src), notes: &notes, event: func(e *event, _ []byte) error {
+		k := kinds[string(e.cat)]
+		if e.ph != 'X' || !e.hasTS || e.dur <= 0 || e.ts >= to || e.ts+e.dur <= from || k != kernelKind && k != memcpyKind && k != memsetKind {
+			return nil
+		}
+		wanted, met := pids[string(e.pid)]
+		if !met && len(pids) < maxDevices {
+			wanted = text.CleanBytes(e.pid, 40) == device
+			pids[string(e.pid)] = wanted
+		}
+		if !wanted {
+			return nil
+		}
+		track, met := tracks[string(e.tid)]
+		if !met {
+			if len(tracks) >= maxTracks {
+				return nil
+			}
+			track = uint16(len(tracks))
+			tracks[string(e.tid)] = track
+			labels = append(labels, text.CleanBytes(e.tid, 24))
+		}
+		category := names.list[names.id(e.name)].category
+		switch k {
+		case memcpyKind:
+			category = 0
+		case memsetKind:
+			category = 1
+		}
+		sums.add(track, category, max(e.ts, from), min(e.ts+e.dur, to))
+		return nil
+	}}
+	if err := d.read(); err != nil {
+		return nil, fmt.Errorf("reading a strip of %s: %w", f.Path, err)
+	}
+	return sums.result(func(track uint16) string { return labels[track] }, window), nil
 }

@@ -47,6 +47,7 @@ type kernelSum struct {
 // collective is one call of one, for matching ranks.
 type collective struct {
 	key        uint64 // what it is: hash of group, operation and sequence number or name
+	group      uint64 // hash of its process group; 0 unknown
 	start, dur int64  // start relative to the file's origin
 }
 
@@ -302,20 +303,21 @@ func (s *sweep) collective(w *gpuWork) {
 	c.Time += w.dur
 	c.Min, c.Max = min(c.Min, w.dur), max(c.Max, w.dur)
 
-	if len(s.rank.collectives) >= maxCollectives {
+	if len(s.rank.collectives) >= maxCollectives || s.c.kept.collectives >= maxKeptCollectives {
 		s.overflow = true
 		return
 	}
+	s.c.kept.collectives++
 	// What it is, the same on every rank; calls that say nothing more are
 	// told apart by their order.
-	h := hash(0, c.Name)
+	h, group := hash(0, c.Name), uint64(0)
 	if w.comm != 0 {
-		h = hash(h, s.c.commList[w.comm-1].group)
-		h = h*31 + uint64(w.seq)
+		group = s.c.commList[w.comm-1].members
+		h = (h^group)*31 + uint64(w.seq)
 		s.rank.sequenced = s.rank.sequenced || w.seq > 0
 	}
 	s.seen[h]++
-	s.rank.collectives = append(s.rank.collectives, collective{h*0x9E3779B97F4A7C15 + uint64(s.seen[h]), w.start, w.dur})
+	s.rank.collectives = append(s.rank.collectives, collective{h*0x9E3779B97F4A7C15 + uint64(s.seen[h]), group, w.start, w.dur})
 }
 
 func hash(h uint64, s string) uint64 {
@@ -369,7 +371,7 @@ func (s *sweep) finish() {
 	}
 	sortCopies(r.Copies)
 	s.finishSteps()
-	r.Strip = s.strip.result(s.c, r.Window)
+	r.Strip = s.strip.result(s.c.label, r.Window)
 	if s.overflow {
 		s.c.limit("collectives")
 	}
@@ -440,6 +442,10 @@ func (s *sweep) finishSteps() {
 			p.GPUStart, p.GPUEnd = s.c.absolute(p.GPUStart), s.c.absolute(p.GPUEnd)
 		}
 	}
-	s.rank.Sequence = s.sums
 	s.rank.Steps = stepTotals(s.sums)
+	if s.c.kept.steps += len(s.sums); s.c.kept.steps > maxKeptSteps {
+		s.c.limit("steps")
+		return
+	}
+	s.rank.Sequence = s.sums
 }
