@@ -63,7 +63,7 @@ type absence struct {
 }
 
 func telemetryMissing() verdict.Rule {
-	needs := []sources.Need{pageUp, listedBy, beliefBlocks, inFlight, askedNow}
+	needs := []sources.Need{pageUp, pageTook, pageBytes, listedBy, beliefBlocks, inFlight, askedNow}
 	for _, e := range expected {
 		needs = append(needs, e.need)
 	}
@@ -203,13 +203,13 @@ func deadPage(m verdict.Moment, t sources.Target) (absence, bool) {
 		id := sources.Labels{"worker_id": w.Decimal}
 		if v, ok := m.Where(listedBy, id); w.Decimal == "" || len(m.Groups(listedBy)) == 0 {
 			// Nobody who answers lists workers.
-			return a, dead >= unknownFor
+			return a, dead >= unknownFor && !wasDown(m, t.Instance, dead)
 		} else if !ok || v <= 0 {
 			return a, false // it is gone: not a matter of telemetry
 		}
 		// Book-keeping that falls says that requests end there.
 		a.lives = dead >= leaseFor && fell(m.Course(beliefBlocks, id, dead-verdict.Step))
-		return a, a.lives || dead >= unknownFor && !stoodStill(m.Course(inFlight, id, dead))
+		return a, a.lives || dead >= unknownFor && !stoodStill(m.Course(inFlight, id, dead)) && !wasDown(m, t.Instance, dead)
 	case t.Role == "frontend":
 		asked, ok := m.Value(askedNow)
 		a.lives = ok && asked >= 1 && onlyFrontend(m, t)
@@ -239,6 +239,25 @@ func fell(course []float64) bool {
 		}
 	}
 	return n >= 2 || n == 1 && sum >= fellShare*slices.Max(course)
+}
+
+// wasDown says whether anything told that the worker itself was down at any
+// time since its page is dead: that it comes back is no matter of telemetry.
+func wasDown(m verdict.Moment, in string, dead time.Duration) bool {
+	w, ok := m.Worker(in)
+	if !ok {
+		w = sources.Worker{Instance: in}
+	}
+	for back := time.Duration(0); back < dead; back += verdict.Step {
+		then, ok := m.Before(back)
+		if !ok {
+			return false
+		}
+		if _, down := isDown(then, w, lookAt(then, w)); down {
+			return true
+		}
+	}
+	return false
 }
 
 // stoodStill says whether prompts that the router sent did not get done for
