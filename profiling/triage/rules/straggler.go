@@ -39,11 +39,14 @@ type pace struct {
 	mean, count sources.Need
 	least       float64
 	words       string
+	per         string // token, prompt
+	prefill     bool   // of prefill workers, which make no tokens
 }
 
 var paces = [...]pace{
-	{meanOver("engine.itl", verdict.Look, "instance"), countOver("engine.itl", verdict.Look, "instance"), stragglerTokens, "ITL"},
-	{meanOver("engine.tpot", verdict.Look, "instance"), countOver("engine.tpot", verdict.Look, "instance"), stragglerRequests, "time per output token"},
+	{meanOver("engine.itl", verdict.Look, "instance"), countOver("engine.itl", verdict.Look, "instance"), stragglerTokens, "ITL", "token", false},
+	{meanOver("engine.tpot", verdict.Look, "instance"), countOver("engine.tpot", verdict.Look, "instance"), stragglerRequests, "time per output token", "token", false},
+	{meanOver("engine.prefill_time", verdict.Look, "instance"), countOver("engine.prefill_time", verdict.Look, "instance"), stragglerRequests, "prefill", "prompt", true},
 }
 
 var (
@@ -58,10 +61,10 @@ func stragglerWorker() verdict.Rule {
 		Code: "straggler-worker", Title: "straggler worker", Rank: 15,
 		Hold: 15 * time.Second, Release: 15 * time.Second,
 		Needs: []sources.Need{
-			paces[0].mean, paces[0].count, paces[1].mean, paces[1].count, workDecode, workPrefill, workRetracted, workRunning,
+			paces[0].mean, paces[0].count, paces[1].mean, paces[1].count, paces[2].mean, paces[2].count, workDecode, workPrefill, workRetracted, workRunning,
 			gpuClock, gpuBusy, gpuReasons, gpuClockMax,
 		},
-		Proof: []sources.Need{paces[0].mean, paces[1].mean},
+		Proof: []sources.Need{paces[0].mean, paces[1].mean, paces[2].mean},
 		Judge: func(m verdict.Moment) (out []verdict.Finding) {
 			for _, p := range peersOf(m) {
 				for _, s := range slowOf(m, p) {
@@ -76,7 +79,7 @@ func stragglerWorker() verdict.Rule {
 		},
 		Key: "4",
 		Help: "A worker's exact mean time between tokens over a minute is 1.5 times the median of its peers' (of the same role, model and engine; 1.7 times where there is one peer only, which is no median), " +
-			"over at least 200 tokens each, while it computes no more than 1.25 times their tokens and retracts nothing: it is slow, not busy. " +
+			"over at least 200 tokens each, while it computes no more than 1.25 times their tokens and retracts nothing: it is slow, not busy. Of prefill workers the same is said of the mean time of a prefill, over at least 10 requests of no longer prompts. " +
 			"Look for what is different about its machine: clocks and throttling of its GPUs, another process on them, its CPU cores, PCIe and NVLink; drain it if nothing helps.",
 		Alert: verdict.Alert{
 			Expr: "{engine.itl:mean:instance} > 1.5 * scalar(quantile(0.5, {engine.itl:mean:instance})) and on (instance) {engine.decode_tokens:rate:instance} <= 1.25 * scalar(quantile(0.5, {engine.decode_tokens:rate:instance}))",
@@ -95,16 +98,19 @@ type slow struct {
 	ratio        float64
 	n            int // peers
 	count        float64
-	decode, rest float64 // tokens per second: its own, and the peers' median
+	decode, rest float64 // tokens per second: its own, and the peers' median; of a prefill worker those of prompts
 }
 
 // slowOf finds the stragglers among peers, by the first measure that they
 // have.
 func slowOf(m verdict.Moment, p peers) (out []slow) {
-	if len(p.members) < 2 || p.role == "prefill" {
+	if len(p.members) < 2 {
 		return nil
 	}
 	for i := range paces {
+		if paces[i].prefill != (p.role == "prefill") {
+			continue
+		}
 		found, any := slowBy(m, p, &paces[i])
 		if any {
 			return found
@@ -130,12 +136,22 @@ func slowBy(m verdict.Moment, p peers, by *pace) (out []slow, any bool) {
 		fires, stays = pairFires, pairStays
 	}
 	decode, prefill := each(m, workDecode, who), each(m, workPrefill, who)
+	length := make([]float64, len(who)) // of a prompt, what the cache gave left out
+	for i := range who {
+		length[i] = prefill[i] * m.Window(workPrefill).Seconds() / counts[i]
+	}
 	for i, in := range who {
 		s := slow{instance: in, by: by, mean: means[i], peers: median(rest(means, i)), n: len(who) - 1, count: counts[i], level: verdict.Stays}
 		s.ratio = s.mean / s.peers
 		s.decode, s.rest = decode[i], median(rest(decode, i))
 		if s.ratio < stays || decode[i] > sameWork*s.rest || prefill[i] > sameWork*median(rest(prefill, i)) {
 			continue
+		}
+		if by.prefill {
+			if length[i] > sameWork*median(rest(length, i)) {
+				continue // longer prompts take longer
+			}
+			s.decode, s.rest = prefill[i], median(rest(prefill, i))
 		}
 		if lost, ok := m.Where(workRetracted, instanceOf(in)); s.ratio >= fires && !(ok && lost > 0) {
 			s.level = verdict.Fires
@@ -173,10 +189,14 @@ func tellStraggler(m verdict.Moment, f verdict.Finding) (out verdict.Story) {
 	if s.n == 1 {
 		against, limit = "the "+text.Duration(s.peers)+" of the other worker", pairFires*s.peers
 	}
-	out.Sentence = fmt.Sprintf("worker %s needs %s per token, %.1f times %s, for no more work", f.Culprit.Name, text.Duration(s.mean), s.ratio, against)
+	out.Sentence = fmt.Sprintf("worker %s needs %s per %s, %.1f times %s, for no more work", f.Culprit.Name, text.Duration(s.mean), s.by.per, s.ratio, against)
 	out.Evidence = append(out.Evidence, m.Number(fmt.Sprintf("%s mean %s (n %s)", s.by.words, text.Duration(s.mean), text.Count(s.count)), s.by.mean, who, s.mean, limit))
 	if s.rest > 0 {
-		out.Evidence = append(out.Evidence, m.Number(fmt.Sprintf("decodes %s, peers %s", text.Rate(s.decode, "tokens"), text.Rate(s.rest, "tokens")), workDecode, who, s.decode, sameWork*s.rest))
+		does, of := "decodes", workDecode
+		if s.by.prefill {
+			does, of = "prefills", workPrefill
+		}
+		out.Evidence = append(out.Evidence, m.Number(fmt.Sprintf("%s %s, peers %s", does, text.Rate(s.decode, "tokens"), text.Rate(s.rest, "tokens")), of, who, s.decode, sameWork*s.rest))
 	}
 	if v, ok := m.Where(workRunning, who); ok {
 		out.Evidence = append(out.Evidence, m.Number(text.Count(v)+" running", workRunning, who, v, none))

@@ -30,9 +30,9 @@ func TestStragglerWorker(t *testing.T) {
 		"one of two, 1.6 times":       {pair(0.0192), ""},
 		"another pool is faster":      {two, ""},
 		"too few tokens of the peers": {stage_().pool("agg", 2).of(itl, "agg", 0.012, 0.03).of(count, "agg", 10, 3000), ""},
-		"prefill workers": {
-			stage_().pool("prefill", 3).of(itl, "prefill", 0.012, 0.012, 0.03).of(count, "prefill", 3000, 3000, 3000), "",
-		},
+		"a prefill worker":            {prefilling(0.3, 30), "warning straggler-worker c000"},
+		"longer prompts for it":       {prefilling(0.3, 18), ""},
+		"prefill a little slower":     {prefilling(0.13, 30), ""},
 		"by the requests' means": {
 			stage_().pool("agg", 3).of(paces[1].mean, "agg", 0.012, 0.012, 0.03).of(paces[1].count, "agg", 40, 40, 40).of(workDecode, "agg", 9, 9, 9), "warning straggler-worker c000",
 		},
@@ -41,6 +41,13 @@ func TestStragglerWorker(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
+}
+
+// prefilling are three prefill workers with equal tokens; the last one's time
+// and requests are given.
+func prefilling(last, requests float64) *staged {
+	return stage_().pool("prefill", 3).of(paces[2].mean, "prefill", 0.1, 0.11, last).of(paces[2].count, "prefill", 30, 30, requests).
+		of(workPrefill, "prefill", 900, 900, 900)
 }
 
 // gpu puts a GPU: clock, share of time busy, mask of reasons.
