@@ -183,6 +183,8 @@ func (m *Model) eventLines(w, h int) []string {
 			why = " waiting for the first answer"
 		case len(m.Court.Rules) > 0 && m.judging.is == nil:
 			why = " nothing happened; nothing is judged yet"
+		case m.judging.is != nil && m.judging.is.State == verdict.Healthy:
+			why = " nothing is wrong, and nothing happened"
 		}
 		return append(append(lines, s.Dim.Render(why)), m.blindLines(w)...)
 	}
