@@ -21,6 +21,9 @@ const (
 	// downHold is how long a page must be dead: two scrapes at the slowest
 	// interval of the embedded store (10 s) may be lost to a busy network.
 	downHold = 10 * time.Second
+	// backFor is how long it must be back: what is said of its telemetry and
+	// explained by this ends no earlier.
+	backFor = 5 * time.Second
 	// hungTook is from when on a failed scrape is one that was not answered: a
 	// port that nobody listens on refuses within a round trip.
 	hungTook = 500 * time.Millisecond
