@@ -95,6 +95,7 @@ func Analyse(ctx context.Context, paths []string, opt Options) (*Report, error) 
 	r.Overall = overall(r.Ranks, opt.Kernels)
 	r.Skew = skew(r)
 	r.Findings = findings(r)
+	r.fill()
 	return r, nil
 }
 
@@ -188,20 +189,28 @@ func (c *collector) label(track uint16) string {
 // join gives each piece of GPU work its launch, 1:N by correlation, and lays
 // the work out by device and start.
 func (c *collector) join(m *memory) error {
-	calls, call := m.launches.walk(), (*launchCall)(nil)
-	call = calls.next()
+	calls := m.launches.walk()
+	call := calls.next()
+	var found launchCall // of the correlation met last; corr 0 before any
 	works := m.works.walk()
 	for w := works.next(); w != nil; w = works.next() {
-		if w.corr != 0 {
+		if w.corr != 0 && w.corr != found.corr {
 			for call != nil && call.corr < w.corr {
 				call = calls.next()
 			}
-			// Of a runtime call and the driver call inside it, the first.
-			if call != nil && call.corr == w.corr {
-				w.launch = call.at >> 1
-				if call.at&1 == 1 {
-					w.flags |= graphFlag
+			// Of a runtime call and the driver call inside it, the earlier.
+			for ; call != nil && call.corr == w.corr; call = calls.next() {
+				if found.corr != w.corr {
+					found = *call
+				} else {
+					found.at = min(found.at>>1, call.at>>1)<<1 | (found.at|call.at)&1
 				}
+			}
+		}
+		if w.corr != 0 && w.corr == found.corr {
+			w.launch = found.at >> 1
+			if found.at&1 == 1 {
+				w.flags |= graphFlag
 			}
 		}
 		if w.launch != 0 && w.flags&graphFlag == 0 {

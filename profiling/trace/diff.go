@@ -77,10 +77,11 @@ func Compare(a, b *Report) *Diff {
 }
 
 func title(r *Report) string {
+	first := text.Clean(r.Files[0].Path, 120)
 	if len(r.Files) == 1 {
-		return r.Files[0].Label
+		return first
 	}
-	return fmt.Sprintf("%s and %d more", r.Files[0].Label, len(r.Files)-1)
+	return fmt.Sprintf("%s and %d more", first, len(r.Files)-1)
 }
 
 func stepDiff(both [2]*Totals, a, b StepTotals) PartDiff {
@@ -149,6 +150,9 @@ func bySize(m map[string]*Difference) (out []Difference) {
 }
 
 func (d *Diff) findings() (out []Finding) {
+	say := func(severity, code, sentence, evidence string) {
+		out = append(out, Finding{Code: code, Severity: severity, Text: sentence, Evidence: evidence})
+	}
 	for _, p := range d.Parts {
 		if len(p.Figures) > 0 {
 			f := p.Figures[0]
@@ -166,14 +170,14 @@ func (d *Diff) findings() (out []Finding) {
 						break
 					}
 				}
-				out = append(out, Finding{"step-changed", "info", says, fmt.Sprintf("mean %s to %s over %d and %d steps", seconds(f.A), seconds(f.B), p.Count[0], p.Count[1])})
+				say("info", "step-changed", says, fmt.Sprintf("mean %s to %s over %d and %d steps", seconds(f.A), seconds(f.B), p.Count[0], p.Count[1]))
 			}
 		}
 		if a, b := p.Batch[0], p.Batch[1]; a > 0 && b > 0 && math.Abs(a-b) > 0.1*a {
-			out = append(out, Finding{"batch-differs", "warn", fmt.Sprintf("the batches of %s steps differ: their times compare different work", p.Kind), fmt.Sprintf("mean batch %.1f and %.1f", a, b)})
+			say("warn", "batch-differs", fmt.Sprintf("the batches of %s steps differ: their times compare different work", p.Kind), fmt.Sprintf("mean batch %.1f and %.1f", a, b))
 		}
 		if p.Kind == "window" {
-			out = append(out, Finding{"not-per-step", "warn", "no kind of step is in both traces: amounts are per second of GPU window", "step annotations missing in one or both"})
+			say("warn", "not-per-step", "no kind of step is in both traces: amounts are per second of GPU window", "step annotations missing in one or both")
 		}
 	}
 	return out

@@ -11,6 +11,31 @@ import (
 	"dynascope/sources/text"
 )
 
+// fill makes absent tables empty ones, which JSON writes as [].
+func (r *Report) fill() {
+	r.Ranks, r.Findings = full(r.Ranks), full(r.Findings)
+	totals := func(t *Totals) {
+		t.Categories, t.Kernels, t.Steps = full(t.Categories), full(t.Kernels), full(t.Steps)
+		t.Copies, t.Collectives = full(t.Copies), full(t.Collectives)
+	}
+	totals(&r.Overall)
+	for i := range r.Ranks {
+		totals(&r.Ranks[i].Totals)
+		r.Ranks[i].Gaps = full(r.Ranks[i].Gaps)
+	}
+	for i := range r.Files {
+		h := &r.Files[i].Host
+		h.Operators, h.Runtime = full(h.Operators), full(h.Runtime)
+	}
+}
+
+func full[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
+
 // WriteJSON writes the report as indented JSON: durations in ns, sizes in
 // bytes. Steps one by one and the strip are not in it.
 func (r *Report) WriteJSON(w io.Writer) error {
@@ -42,7 +67,13 @@ func (r *Report) write(w io.Writer, d *page) error {
 		if f.Severity == "warn" {
 			mark = "▲"
 		}
-		d.line("- %s %s (%s)", mark, d.md(f.Text), d.md(f.Evidence))
+		also := ""
+		if n := len(f.Also); n > 4 {
+			also = fmt.Sprintf("; likewise on %d other ranks", n)
+		} else if n > 0 {
+			also = "; likewise on " + strings.Join(f.Also, ", ")
+		}
+		d.line("- %s %s (%s)%s", mark, d.md(f.Text), d.md(f.Evidence), d.md(also))
 	}
 	if len(r.Findings) == 0 {
 		d.line("Nothing stands out.")

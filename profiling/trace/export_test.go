@@ -118,3 +118,22 @@ func TestSliceIsATrace(t *testing.T) {
 		}
 	}
 }
+
+// TestJSONHasNoNulls keeps readers from having to tell null from empty.
+func TestJSONHasNoNulls(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cpu.json")
+	if err := os.WriteFile(path, []byte(`[{"ph":"X","cat":"cpu_op","name":"a","pid":1,"tid":1,"ts":1,"dur":2}]`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	paths, _ := generate(t, tracegen.Spec{Steps: 1, Layers: 1}, false)
+	for _, p := range append(paths, path) {
+		r := analyse(t, []string{p}, Options{})
+		var b bytes.Buffer
+		if err := r.WriteJSON(&b); err != nil || strings.Contains(b.String(), "null") {
+			t.Errorf("%v %s", err, b.String())
+		}
+		if p == path && (codes(r) != "no-gpu-work no-closing-record" || r.Files[0].Host.Operators[0].Time != 2000) {
+			t.Errorf("CPU only: %s", codes(r))
+		}
+	}
+}

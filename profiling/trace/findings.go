@@ -1,7 +1,9 @@
 package trace
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"dynascope/sources/text"
@@ -29,12 +31,24 @@ func findings(r *Report) (out []Finding) {
 	if len(r.Ranks) == 0 {
 		say("warn", "no-gpu-work", "no GPU work in the trace: it was recorded without GPU activities, or the first window after a start missed them",
 			"0 kernels, copies or fills")
-		return out
 	}
+	byCode := map[string]int{} // index into out
 	for i := range r.Ranks {
-		rankFindings(&r.Ranks[i], len(r.Ranks) > 1, say)
+		k := &r.Ranks[i]
+		rankFindings(k, func(severity, code, sentence, evidence string) {
+			if n, met := byCode[code]; met {
+				out[n].Also = append(out[n].Also, k.Label)
+				return
+			}
+			byCode[code] = len(out)
+			if len(r.Ranks) > 1 {
+				sentence = k.Label + ": " + sentence
+			}
+			say(severity, code, sentence, evidence)
+		})
 	}
 	skewFindings(r, say)
+	slices.SortStableFunc(out, func(a, b Finding) int { return cmp.Compare(b.Severity, a.Severity) }) // "warn" before "info"
 	return out
 }
 
@@ -85,50 +99,47 @@ func fileFindings(f *File, say func(severity, code, sentence, evidence string)) 
 	}
 }
 
-func rankFindings(r *Rank, several bool, say func(severity, code, sentence, evidence string)) {
-	b, name := &r.Breakdown, ""
-	if several {
-		name = r.Label + ": "
-	}
+func rankFindings(r *Rank, say func(severity, code, sentence, evidence string)) {
+	b := &r.Breakdown
 	if s := share(b.HostBound, r.Elapsed); s > muchIdle {
-		say("warn", "host-bound", name+"the GPU waits for the host: work was launched only after it had gone idle",
+		say("warn", "host-bound", "the GPU waits for the host: work was launched only after it had gone idle",
 			fmt.Sprintf("idle and host-bound %s of %s (%s); idle in all %s", dur(b.HostBound), dur(r.Elapsed), text.Percent(s), percent(b.Idle(), r.Elapsed)))
 	}
 	if s := share(b.KernelGap, r.Elapsed); s > muchIdle {
-		say("warn", "kernel-gaps", name+"the GPU idles between kernels that were already launched",
+		say("warn", "kernel-gaps", "the GPU idles between kernels that were already launched",
 			fmt.Sprintf("gaps %s of %s (%s); %s of the kernels run in CUDA graphs", dur(b.KernelGap), dur(r.Elapsed), text.Percent(s), percent(r.Graphs.Kernels, r.Graphs.All)))
 	}
 	if s := share(b.IdleUnknown, r.Elapsed); s > muchIdle {
-		say("info", "idle-unknown", name+"the cause of idle time is not in the trace: launches are missing", fmt.Sprintf("%s of %s (%s)", dur(b.IdleUnknown), dur(r.Elapsed), text.Percent(s)))
+		say("info", "idle-unknown", "the cause of idle time is not in the trace: launches are missing", fmt.Sprintf("%s of %s (%s)", dur(b.IdleUnknown), dur(r.Elapsed), text.Percent(s)))
 	}
 	if s := share(r.CommExposed, r.Elapsed); s > muchComm {
-		say("warn", "communication-exposed", name+"communication has no compute beside it",
+		say("warn", "communication-exposed", "communication has no compute beside it",
 			fmt.Sprintf("exposed %s of %s (%s), overlapped %s; waiting for late ranks is part of it", dur(r.CommExposed), dur(r.Elapsed), text.Percent(s), dur(r.CommOverlapped)))
 	}
 	if s := share(b.Memory, r.Elapsed); s > muchCopy {
-		say("warn", "copies-exposed", name+"copies and fills hold the GPU with nothing beside them", fmt.Sprintf("%s of %s (%s)", dur(b.Memory), dur(r.Elapsed), text.Percent(s)))
+		say("warn", "copies-exposed", "copies and fills hold the GPU with nothing beside them", fmt.Sprintf("%s of %s (%s)", dur(b.Memory), dur(r.Elapsed), text.Percent(s)))
 	}
 	for _, c := range r.Copies {
 		if strings.Contains(c.Name, "Pageable") && share(c.Time, r.Elapsed) > 0.01 {
-			say("warn", "pageable-copies", name+"copies go through pageable memory, which is slow and holds the host", fmt.Sprintf("%s: %s calls, %s, %s/s", c.Name, text.Count(float64(c.Calls)), dur(c.Time), text.Bytes(c.Bandwidth())))
+			say("warn", "pageable-copies", "copies go through pageable memory, which is slow and holds the host", fmt.Sprintf("%s: %s calls, %s, %s/s", c.Name, text.Count(float64(c.Calls)), dur(c.Time), text.Bytes(c.Bandwidth())))
 		}
 	}
 	if s := share(r.Launch.Full, r.Launch.QueueSpan); s > 0.05 {
-		say("info", "queue-full", name+"the launch queue is full: the host stalls in launches, and the GPU is the bottleneck", fmt.Sprintf("%s of the time, at most %d waiting on one stream", text.Percent(s), r.Launch.DepthMax))
+		say("info", "queue-full", "the launch queue is full: the host stalls in launches, and the GPU is the bottleneck", fmt.Sprintf("%s of the time, at most %d waiting on one stream", text.Percent(s), r.Launch.DepthMax))
 	}
 	for _, s := range r.Steps {
 		if s.Kind == Decode && s.WithGPU > 0 && s.Launches == 0 {
-			say("warn", "decode-without-graphs", name+"decode steps run without CUDA graphs", fmt.Sprintf("%d decode steps, %s kernels and copies, 0 graph launches", s.Count, text.Count(float64(s.Kernels))))
+			say("warn", "decode-without-graphs", "decode steps run without CUDA graphs", fmt.Sprintf("%d decode steps, %s kernels and copies, 0 graph launches", s.Count, text.Count(float64(s.Kernels))))
 		}
 	}
 	for _, c := range r.Categories {
 		if s := share(c.Time, r.KernelTime); c.Category == Other && s > muchOther {
-			say("info", "unclassified", name+"much kernel time is in kernels that no rule knows", fmt.Sprintf("%s of the kernel time; largest: %s", text.Percent(s), firstOther(r.Kernels)))
+			say("info", "unclassified", "much kernel time is in kernels that no rule knows", fmt.Sprintf("%s of the kernel time; largest: %s", text.Percent(s), firstOther(r.Kernels)))
 		}
 	}
 	if len(r.Kernels) > 0 {
 		if k := r.Kernels[0]; share(k.Time, r.KernelTime) > oneKernel {
-			say("info", "one-kernel", name+"one kernel makes much of the kernel time", fmt.Sprintf("%s of it, %s calls, %s each: %s", percent(k.Time, r.KernelTime), text.Count(float64(k.Calls)), dur(k.Time/max(k.Calls, 1)), brief(k.Name)))
+			say("info", "one-kernel", "one kernel makes much of the kernel time", fmt.Sprintf("%s of it, %s calls, %s each: %s", percent(k.Time, r.KernelTime), text.Count(float64(k.Calls)), dur(k.Time/max(k.Calls, 1)), brief(k.Name)))
 		}
 	}
 }

@@ -1,7 +1,7 @@
 package trace
 
 import (
-	"strconv"
+	"encoding/json"
 	"strings"
 
 	"dynascope/sources/text"
@@ -72,8 +72,8 @@ func unescape(raw []byte) string {
 	if strings.IndexByte(s, '\\') < 0 {
 		return s
 	}
-	plain := strings.ReplaceAll(s, `\/`, `/`)
-	if out, err := strconv.Unquote(`"` + plain + `"`); err == nil {
+	var out string
+	if json.Unmarshal([]byte(`"`+s+`"`), &out) == nil {
 		return out
 	}
 	return s

@@ -335,6 +335,9 @@ type Finding struct {
 	Severity string `json:"severity"` // "warn" or "info"
 	Text     string `json:"text"`
 	Evidence string `json:"evidence"`
+	// Also are further ranks of which the same holds; the evidence is the
+	// first one's.
+	Also []string `json:"also,omitempty"`
 }
 
 // Strip is a device's streams over its window in equal bins: what each bin did
