@@ -142,7 +142,7 @@ func (s *Scorer) called(v verdict.Verdict, at time.Duration) bool {
 		if e.Verdict == "healthy" || at < e.From || at > e.To+Linger {
 			continue
 		}
-		if slices.Contains(s.sc.Also, v.Code) {
+		if slices.Contains(s.sc.Also, v.Code) || s.rules[v.Code].General {
 			return true
 		}
 		n := Named{Expect: e}

@@ -8,7 +8,7 @@ import (
 
 // All are the verdicts, group by group.
 func All() []verdict.Rule {
-	return slices.Concat(
+	causes := slices.Concat(
 		saturation(),
 		presence(),
 		straggler(),
@@ -22,4 +22,5 @@ func All() []verdict.Rule {
 		planner(),
 		telemetry(),
 	)
+	return append(causes, promiseMissed(causes))
 }

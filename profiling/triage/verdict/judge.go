@@ -227,7 +227,9 @@ func (c *matter) filled(rules []Rule) (have, want time.Duration) {
 				longest = max(longest, g.fig.Window)
 			}
 		}
-		want = max(want, longest+w)
+		// A column more, for the first that is filled, and one for the last that
+		// is not there yet.
+		want = max(want, longest+w+2*Step)
 	}
 	have = time.Duration(c.snap.At.UnixMilli()-c.oldest) * time.Millisecond
 	return min(have, want), want

@@ -205,7 +205,8 @@ func TestLearning(t *testing.T) {
 	}{
 		{30 * time.Second, 0, Learning},
 		{Look - 3*time.Second, 0, Learning},
-		{Look + 8*time.Second, 2, Healthy},
+		{Look + 8*time.Second, 2, Learning},
+		{Look + 11*time.Second, 2, Healthy},
 		{2 * Span, int(Span / Step), Healthy},
 	} {
 		snap.Oldest, seen = at.Add(-c.age), 0

@@ -81,6 +81,9 @@ type Rule struct {
 	Tell func(Moment, Finding) Story
 	// Silenced lists what explains this verdict away.
 	Silenced []Silence
+	// General: it says that something is wrong and names no cause, so that it
+	// may stand beside whatever is.
+	General bool
 	// Key is the key to press next: the screen that shows it, or P.
 	Key string
 	// Help says for the documentation when it fires, with its thresholds, and
