@@ -127,6 +127,9 @@ func rankFindings(r *Rank, say func(severity, code, sentence, evidence string)) 
 	if s := share(r.Launch.Full, r.Launch.QueueSpan); s > 0.05 {
 		say("info", "queue-full", "the launch queue is full: the host stalls in launches, and the GPU is the bottleneck", fmt.Sprintf("%s of the time, at most %d waiting on one stream", text.Percent(s), r.Launch.DepthMax))
 	}
+	if len(r.Steps) == 0 {
+		say("info", "no-steps", "no step annotations: nothing can be told per step", "0 annotations that name a step of an engine or of the profiler")
+	}
 	for _, s := range r.Steps {
 		if s.Kind == Decode && s.WithGPU > 0 && s.Launches == 0 {
 			say("warn", "decode-without-graphs", "decode steps run without CUDA graphs", fmt.Sprintf("%d decode steps, %s kernels and copies, 0 graph launches", s.Count, text.Count(float64(s.Kernels))))
