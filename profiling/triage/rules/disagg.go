@@ -100,7 +100,7 @@ func judgeBalance(m verdict.Moment) (out []verdict.Finding) {
 			if level == verdict.Clear || p == b.prefill && !b.decodeIdles() || p == b.decode && (p.bound() != boundSlots || !b.prefillIdles(m)) {
 				continue
 			}
-			out = append(out, verdict.Finding{Culprit: b.culprit(p), Level: level, Severity: severityOf(m, wait), Score: wait / waitLimit(m)})
+			out = append(out, verdict.Finding{Culprit: b.culprit(p), Level: level, Severity: queueSeverity(m, p.name()), Score: wait / waitLimit(m)})
 		}
 	}
 	return out

@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"dynascope/profiling/triage/verdict"
@@ -37,7 +38,7 @@ func (w member) short() verdict.Level {
 func kvCapacity() verdict.Rule {
 	return verdict.Rule{
 		Code: "kv-capacity", Title: "KV full", Rank: 30,
-		Hold: 10 * time.Second, Release: 30 * time.Second,
+		Hold: 10 * time.Second, Release: 10 * time.Second,
 		Needs: poolNeeds,
 		Proof: []sources.Need{memberRetracted, memberKV, memberKVDynamo},
 		Judge: judgeKV,
@@ -67,7 +68,7 @@ func judgeKV(m verdict.Moment) (out []verdict.Finding) {
 		}
 		n := len(p.workers)
 		if n > 1 && 2*(fires+stays) > n && fires > 0 {
-			f := verdict.Finding{Culprit: p.culprit(m), Level: verdict.Stays, Severity: p.kvSeverity(m), Score: float64(fires)}
+			f := verdict.Finding{Culprit: p.culprit(m), Level: verdict.Stays, Severity: kvLately(m, p.name(), ""), Score: float64(fires)}
 			if 2*fires > n {
 				f.Level = verdict.Fires
 			}
@@ -78,9 +79,8 @@ func judgeKV(m verdict.Moment) (out []verdict.Finding) {
 		}
 		for _, w := range p.workers {
 			if l := w.short(); l != verdict.Clear {
-				one := pool{role: p.role, workers: []member{w}}
 				out = append(out, verdict.Finding{
-					Culprit: m.CulpritOf(w.Instance), Level: l, Severity: one.kvSeverity(m), Score: max(w.kv, w.retracted/retractLeast),
+					Culprit: m.CulpritOf(w.Instance), Level: l, Severity: kvLately(m, p.name(), w.Instance), Score: max(w.kv, w.retracted/retractLeast),
 				})
 			}
 		}
@@ -92,6 +92,25 @@ func judgeKV(m verdict.Moment) (out []verdict.Finding) {
 // which on a KV shortage is critical: SGLang itself takes a batch of which a
 // part is retracted as a sign to reserve more. No number of the references.
 const kvThrown = 0.25
+
+// kvLately is how bad a pool's lack of KV has been lately, or that of one worker
+// in it.
+func kvLately(m verdict.Moment, name, instance string) verdict.Severity {
+	return lately(m, func(then verdict.Moment) verdict.Severity {
+		p := poolNamed(then, name)
+		if p == nil {
+			return verdict.Info
+		}
+		if instance != "" {
+			i := slices.IndexFunc(p.workers, func(w member) bool { return w.Instance == instance })
+			if i < 0 {
+				return verdict.Info
+			}
+			p = &pool{role: p.role, workers: p.workers[i : i+1]}
+		}
+		return p.kvSeverity(then)
+	})
+}
 
 func (p *pool) kvSeverity(m verdict.Moment) verdict.Severity {
 	if wait, _, ok := p.wait(); ok && p.waiting() >= queueLeast && severityOf(m, wait) == verdict.Critical {

@@ -374,6 +374,45 @@ func severityOf(m verdict.Moment, wait float64) verdict.Severity {
 	return verdict.Warning
 }
 
+// severeFor is how long a severity lasts at least: one that changed with every
+// column would be news every five seconds.
+const severeFor = 30 * time.Second
+
+// lately is the worst severity of one culprit within severeFor. of finds it by
+// itself at each moment, and says Info where it is not there.
+func lately(m verdict.Moment, of func(verdict.Moment) verdict.Severity) (worst verdict.Severity) {
+	for d := time.Duration(0); d <= severeFor; d += verdict.Step {
+		then, ok := m.Before(d)
+		if !ok {
+			break
+		}
+		worst = max(worst, of(then))
+	}
+	return worst
+}
+
+// queueSeverity is how bad the queue of a pool of this name has been lately;
+// at least a warning.
+func queueSeverity(m verdict.Moment, name string) verdict.Severity {
+	return max(verdict.Warning, lately(m, func(then verdict.Moment) verdict.Severity {
+		if p := poolNamed(then, name); p != nil {
+			if level, wait := p.judge(then); level != verdict.Clear {
+				return severityOf(then, wait)
+			}
+		}
+		return verdict.Info
+	}))
+}
+
+func poolNamed(m verdict.Moment, name string) *pool {
+	for _, p := range poolsOf(m) {
+		if p.name() == name {
+			return p
+		}
+	}
+	return nil
+}
+
 // judge says whether a pool's queue is too long, whatever binds it.
 func (p *pool) judge(m verdict.Moment) (l verdict.Level, wait float64) {
 	wait, _, ok := p.wait()

@@ -30,7 +30,7 @@ func judgeQueues(m verdict.Moment, by bound) (out []verdict.Finding) {
 			continue
 		}
 		out = append(out, verdict.Finding{
-			Culprit: p.culprit(m), Level: level, Severity: severityOf(m, wait), Score: wait / waitLimit(m),
+			Culprit: p.culprit(m), Level: level, Severity: queueSeverity(m, p.name()), Score: wait / waitLimit(m),
 		})
 	}
 	return out

@@ -52,7 +52,7 @@ func judgeSaturated(m verdict.Moment) (out []verdict.Finding) {
 			return nil // there is a queue, and what binds it is for others to say
 		}
 		if level, wait := p.judge(m); level != verdict.Clear {
-			out = append(out, verdict.Finding{Culprit: p.culprit(m), Level: level, Severity: severityOf(m, wait), Score: wait / waitLimit(m)})
+			out = append(out, verdict.Finding{Culprit: p.culprit(m), Level: level, Severity: queueSeverity(m, p.name()), Score: wait / waitLimit(m)})
 		}
 	}
 	if len(out) > 0 {
