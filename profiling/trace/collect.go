@@ -347,7 +347,7 @@ func (c *collector) launch(e *event, start int64) error {
 }
 
 func (c *collector) instant(e *event) error {
-	if bytes.Equal(e.name, []byte("Record Window End")) {
+	if bytes.Equal(e.name, closingRecord) {
 		c.notes.Closing = true
 		return nil
 	}

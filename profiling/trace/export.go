@@ -110,6 +110,14 @@ func (d *page) md(s string) string {
 	return text.EscapeMarkdown(s)
 }
 
+// width is how much of a kernel's name a table shows.
+func (d *page) width() int {
+	if d.plain {
+		return 64
+	}
+	return 120
+}
+
 func (d *page) heading(mark, title string) {
 	if d.plain {
 		mark = ""
@@ -210,7 +218,7 @@ func (d *page) totals(r *Report) {
 	})
 	d.table("Kernels", []string{"kernel", "category", "share", "time", "calls", "mean", "min", "max", "in graphs"}, len(t.Kernels), func(i int) []string {
 		k := t.Kernels[i]
-		return []string{d.md(text.Clean(k.Name, 120)), d.md(k.Category), percent(k.Time, t.KernelTime), dur(k.Time), text.Count(float64(k.Calls)), dur(k.Time / max(k.Calls, 1)), dur(k.Min), dur(k.Max), percent(k.InGraph, k.Calls)}
+		return []string{d.md(text.Clean(k.Name, d.width())), d.md(k.Category), percent(k.Time, t.KernelTime), dur(k.Time), text.Count(float64(k.Calls)), dur(k.Time / max(k.Calls, 1)), dur(k.Min), dur(k.Max), percent(k.InGraph, k.Calls)}
 	})
 	d.table("Steps", []string{"kind", "n", "host mean", "period p50", "GPU busy mean", "p50", "max", "GPU span p50", "mean batch", "graph launches"}, len(t.Steps), func(i int) []string {
 		s := t.Steps[i]

@@ -65,6 +65,8 @@ func fileFindings(f *File, say func(severity, code, sentence, evidence string)) 
 		}
 		say("warn", "cut", f.Label+" is cut: what follows holds up to the cut; the end of the recording is missing",
 			fmt.Sprintf("%s; %s events read, %s of JSON", why, text.Count(float64(n.Events)), text.Bytes(float64(n.Bytes))))
+	case n.Cut != "":
+		say("warn", "cut-behind", f.Label+" holds a whole trace, but the file goes on or stops where it should not: it may still be written", n.Cut)
 	case !n.Closing:
 		say("info", "no-closing-record", f.Label+" closes without its closing record: written by another tool, sampled, or by an old PyTorch", `no "Record Window End"`)
 	}

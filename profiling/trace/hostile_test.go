@@ -99,6 +99,15 @@ func TestCutGzip(t *testing.T) {
 		t.Fatal(err)
 	}
 	z.Close()
+	path := filepath.Join(t.TempDir(), "x.trace.json.gz")
+	for _, n := range []int{zipped.Len(), zipped.Len() - 4, zipped.Len() / 2} {
+		if err := os.WriteFile(path, zipped.Bytes()[:n], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if notes, err := Check(context.Background(), path); err != nil || notes.Complete() != (n == zipped.Len()) {
+			t.Errorf("%d of %d bytes: complete %v, %v, %+v", n, zipped.Len(), notes.Complete(), err, notes)
+		}
+	}
 	r, err := readAll(bytes.NewReader(zipped.Bytes()[:zipped.Len()/2]), Limits{})
 	if err != nil {
 		t.Fatal(err)

@@ -52,6 +52,12 @@ var wanted = map[string]bool{
 func (d *document) read() error {
 	w := d.w
 	err := d.top()
+	if err == nil && d.notes.Ended {
+		// The gzip trailer tells whether the file was written to its end.
+		for w.pos = w.end; w.more() && w.offset() < d.w.src.limits.Bytes; {
+			w.pos = w.end
+		}
+	}
 	d.notes.Bytes, d.notes.Gzip, d.notes.Packed = w.src.total, w.src.gzip, w.src.taken
 	d.notes.Cut = w.cut()
 	if err != nil {

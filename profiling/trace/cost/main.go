@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command cost measures what reading a trace costs: ours beside gunzip,
 // Python's json.load and Holistic Trace Analysis, on one generated trace, plain
 // and gzip, one after the other in one run.
