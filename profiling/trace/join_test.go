@@ -44,3 +44,22 @@ func TestJoinOneToMany(t *testing.T) {
 		t.Errorf("%+v", k.Gaps)
 	}
 }
+
+// TestQueueDepth follows three launches that wait for each other.
+func TestQueueDepth(t *testing.T) {
+	var parts []string
+	for i := range 3 {
+		parts = append(parts,
+			fmt.Sprintf(`{"ph":"X","cat":"cuda_runtime","name":"cudaLaunchKernel","pid":1,"tid":1,"ts":%d,"dur":1,"args":{"correlation":%d}}`, 10+i, i+1),
+			fmt.Sprintf(`{"ph":"X","cat":"kernel","name":"k","pid":0,"tid":7,"ts":%d,"dur":10,"args":{"correlation":%d}}`, 20+10*i, i+1))
+	}
+	r, err := readAll(strings.NewReader("["+strings.Join(parts, ",")+"]"), Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// One waits for 1 µs, two for 1, three for 8; then two for 10 and one for 10.
+	l := r.Ranks[0].Launch
+	if l.DepthTime != 57_000 || l.QueueSpan != 30_000 || l.DepthMax != 3 || l.Dry != 0 || l.Full != 0 || l.Depth() != 1.9 {
+		t.Errorf("%+v", l)
+	}
+}
