@@ -102,6 +102,7 @@ var trials = map[string]trial{
 	"expect[].to":       {nothing: judged},
 	"expect[].severity": {nothing: judged},
 	"expect[].culprit":  {nothing: judged},
+	"also":              {nothing: judged},
 	"duration":          {value: "8s"},
 	"repeat":            {also: obj("duration", "5s")},
 
