@@ -146,6 +146,7 @@ func (f *File) analyse(src *source, opt *Options, m *memory) ([]Rank, error) {
 		}
 		return c.event(e, raw)
 	}}
+	d.ev.hurry = true
 	if err := d.read(); err != nil {
 		return nil, err
 	}

@@ -13,8 +13,9 @@ type event struct {
 	hasTS    bool
 	badTime  bool // a ts or dur that is no number, or beyond int64
 
-	kind kind
 	args []byte // the raw object, braces included; nil without
+
+	hurry bool // of flows, read no more than that they are flows
 }
 
 // arguments are the args that the analysis uses, of GPU work, launches and
@@ -74,6 +75,24 @@ func quoted(b []byte, i int, lenient bool) (s []byte, next int, v verdict) {
 		}
 		return b[from:j], j + 1, good
 	}
+}
+
+// keyAt is quoted for keys, which are short and plain.
+func keyAt(b []byte, i int, lenient bool) (s []byte, next int, v verdict) {
+	for j := i + 1; j < len(b) && j < i+10; j++ {
+		if c := b[j]; c == '"' {
+			return b[i+1 : j], j + 1, good
+		} else if c == '\\' {
+			break
+		}
+	}
+	return quoted(b, i, lenient)
+}
+
+// plainTail says that nothing in the rest of an object could open, hide or
+// close another.
+func plainTail(b []byte) bool {
+	return bytes.IndexByte(b, '{') < 0 && bytes.IndexByte(b, '\\') < 0 && bytes.Count(b, quote)%2 == 0
 }
 
 // escaped says whether what follows s is escaped: an odd number of
@@ -144,7 +163,7 @@ func skipNested(b []byte, i int, lenient bool) (next int, v verdict) {
 	if b[i] == '{' && !lenient {
 		if j := bytes.IndexByte(b[i+1:], '}'); j >= 0 {
 			in := b[i+1 : i+1+j]
-			if bytes.IndexByte(in, '{') < 0 && bytes.IndexByte(in, '\\') < 0 && bytes.Count(in, quote)%2 == 0 {
+			if plainTail(in) {
 				return i + j + 2, good
 			}
 		}
@@ -193,7 +212,7 @@ func token(b []byte, i int, lenient bool) (s []byte, next int, v verdict) {
 // read reads the event whose brace stands at b[0] and answers how many bytes
 // it takes.
 func (e *event) read(b []byte, lenient bool) (n int, v verdict) {
-	*e = event{}
+	*e = event{hurry: e.hurry}
 	i, size := 1, len(b)
 	for {
 		for i < size && b[i] <= ' ' {
@@ -212,7 +231,7 @@ func (e *event) read(b []byte, lenient bool) (n int, v verdict) {
 		if b[i] != '"' {
 			return 0, bad
 		}
-		key, j, v := quoted(b, i, lenient)
+		key, j, v := keyAt(b, i, lenient)
 		if v != good {
 			return 0, v
 		}
@@ -243,6 +262,12 @@ func (e *event) read(b []byte, lenient bool) (n int, v verdict) {
 				e.ph = s[0]
 			}
 			i = next
+			// Flows are a third of a trace, flat, and nothing is asked of them.
+			if e.hurry && (e.ph == 's' || e.ph == 'f') {
+				if j := bytes.IndexByte(b[i:], '}'); j >= 0 && plainTail(b[i:i+j]) {
+					return i + j + 1, good
+				}
+			}
 		case "cat":
 			e.cat, i, v = token(b, i, lenient)
 		case "name":
