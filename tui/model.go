@@ -66,6 +66,9 @@ type Options struct {
 	// Details finds out about one worker what no store holds: its flags and
 	// its log. It is asked in a command, never while drawing. May be nil.
 	Details func(ctx context.Context, need pane.DetailNeed) pane.Detail
+	// Advice tells which flags could be set better; Learn learns baselines from
+	// the window on screen and says what it kept. Each may be nil.
+	Advice, Learn Inquiry
 	// Window is the look-back to start with, one of windows.
 	Window time.Duration
 	SLA    pane.SLA
@@ -123,6 +126,7 @@ type Model struct {
 	findings int             // how often it is looked for again
 	compare  compare
 	details  details
+	inquiry  inquiry
 	overlay  overlay
 	notice   notice
 	keys     keyTable

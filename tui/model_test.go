@@ -114,7 +114,7 @@ func (s *story) drain(cmd tea.Cmd) {
 		for _, c := range msg {
 			s.drain(c)
 		}
-	case answeredMsg, judgedMsg, deploymentsMsg:
+	case answeredMsg, judgedMsg, deploymentsMsg, inquiryMsg:
 		s.send(msg)
 	case tea.QuitMsg:
 		s.quit = true

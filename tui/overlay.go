@@ -215,6 +215,8 @@ func (m *Model) overlayLines(w, h int) []string {
 		return m.comparisonLines(w)
 	case actLog:
 		return m.actionLines(w)
+	case actAdvice, actLearn:
+		return m.inquiryLines(w)
 	case confirming:
 		return m.confirmLines(w)
 	}

@@ -37,6 +37,8 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, m.giveUp(msg.n)
 	case deploymentsMsg:
 		return m, m.listed(msg)
+	case inquiryMsg:
+		m.inquired(msg)
 	case detailMsg:
 		return m, m.detailed(msg)
 	case actedMsg:
@@ -110,6 +112,8 @@ func (m *Model) do(action string) tea.Cmd {
 		return nil
 	case actHelp, actPalette, actTargets, actExplain, actFilter:
 		return m.openOverlay(action)
+	case actAdvice, actLearn:
+		return m.inquire(action)
 	case actDeployment:
 		return m.openPicker()
 	case actEvents:

@@ -54,13 +54,13 @@ func TestAdviceAndBaselineOfAStore(t *testing.T) {
 		}
 	}
 
-	got, path, err := learnBaselines(o, cat)(t.Context(), at, 3*time.Minute, catalog.Scope{})
+	got, path, err := learnBaselines(o, cat, true)(t.Context(), at, 3*time.Minute, catalog.Scope{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	kept := (settings{}).baselines()
 	snap := o.feed(cat).Tick(t.Context(), feed.Ask{At: at, Window: time.Minute})
-	mean, n, ok := kept(snap).Of("frontend.ttft")
+	mean, n, ok := kept.of(snap).Of("frontend.ttft")
 	if want, _, _ := got.Set.Of(snap).Of("frontend.ttft"); !ok || mean != want || n < 50 {
 		t.Errorf("%s keeps %v from %v, learned was %v", path, mean, n, want)
 	}

@@ -58,7 +58,7 @@ func TestConsoleOnceAndCheckAgree(t *testing.T) {
 	}
 	at := start.Add(99 * time.Second)
 	s := settings{sla: pane.SLA{TTFT: time.Second, ITL: 50 * time.Millisecond}, dummy: dummy()}
-	court := s.court()
+	court := s.court(s.baselines())
 	fresh := func() *feed.Feed {
 		f := feed.New(store, cat)
 		f.Newest = func() time.Time { return at }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -50,25 +51,49 @@ func baselineFolder() string { return filepath.Join(stateFolder(), "baselines") 
 
 // baselines finds the baselines of what a snapshot shows: those of --baseline,
 // else those that were learned. A demo is nobody's deployment, whatever it calls
-// itself.
-func (s settings) baselines() func(*sources.Snapshot) verdict.Baselines {
+// itself: only what is learned while it is watched counts there.
+func (s settings) baselines() *knownBaselines {
+	k := &knownBaselines{set: &baseline.Set{}, given: s.baseline.set != nil, demo: s.dummy != nil}
 	switch {
-	case s.baseline.set != nil:
-		return s.baseline.set.Of
-	case s.dummy != nil:
-		return nil
+	case k.given:
+		k.set = s.baseline.set
+	case !k.demo:
+		set, err := baseline.ReadFolder(baselineFolder())
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "dynascope: "+err.Error())
+		}
+		k.set = set
 	}
-	set, err := baseline.ReadFolder(baselineFolder())
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "dynascope: "+err.Error())
-	}
-	return set.Of
+	return k
+}
+
+// knownBaselines are those by which a running program judges; more may be
+// learned meanwhile.
+type knownBaselines struct {
+	given, demo bool
+	mu          sync.Mutex
+	set         *baseline.Set
+}
+
+// of finds those of what a snapshot shows.
+func (k *knownBaselines) of(snap *sources.Snapshot) verdict.Baselines {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.set.Of(snap)
+}
+
+// learned takes what was learned just now.
+func (k *knownBaselines) learned(set *baseline.Set) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.set = k.set.With(set)
 }
 
 // learnBaselines learns from the window of a length up to a moment (zero is the
-// present) and keeps what it found. It is what a console's action calls, on a
-// goroutine of its own: its feed is not the screen's.
-func learnBaselines(o *origin, cat *catalog.Catalog) func(ctx context.Context, at time.Time, span time.Duration, scope catalog.Scope) (baseline.Learned, string, error) {
+// present) and keeps what it found, in a file unless keep is false. It is what a
+// console's action calls, on a goroutine of its own: its feed is not the
+// screen's.
+func learnBaselines(o *origin, cat *catalog.Catalog, keep bool) func(ctx context.Context, at time.Time, span time.Duration, scope catalog.Scope) (baseline.Learned, string, error) {
 	return func(ctx context.Context, at time.Time, span time.Duration, scope catalog.Scope) (baseline.Learned, string, error) {
 		if at.IsZero() {
 			at = o.now()
@@ -78,7 +103,7 @@ func learnBaselines(o *origin, cat *catalog.Catalog) func(ctx context.Context, a
 			f.Newest = func() time.Time { _, newest := o.recorded(); return newest }
 		}
 		got, err := baseline.From(ctx, f, at, span, scope)
-		if err != nil {
+		if err != nil || !keep {
 			return got, "", err
 		}
 		path, err := baseline.Save(baselineFolder(), got.Deployment, got.Set)

@@ -30,10 +30,10 @@ func TestBaselineFiles(t *testing.T) {
 		}
 	}
 	snap := &sources.Snapshot{Models: []string{"m"}, Workers: []sources.Worker{{Namespace: "dynamo"}}}
-	if mean, _, ok := (settings{}).baselines()(snap).Of("frontend.ttft"); !ok || mean != 0.25 {
+	if mean, _, ok := (settings{}).baselines().of(snap).Of("frontend.ttft"); !ok || mean != 0.25 {
 		t.Errorf("the learned baseline is %v %v", mean, ok)
 	}
-	if (settings{dummy: dummy()}).baselines() != nil {
+	if (settings{dummy: dummy()}).baselines().of(snap) != nil {
 		t.Error("a demo has somebody's baselines")
 	}
 
@@ -46,7 +46,7 @@ func TestBaselineFiles(t *testing.T) {
 	if err := s.baseline.Set(mine); err != nil {
 		t.Fatal(err)
 	}
-	if mean, _, ok := s.baselines()(snap).Of("frontend.ttft"); !ok || mean != 0.5 {
+	if mean, _, ok := s.baselines().of(snap).Of("frontend.ttft"); !ok || mean != 0.5 {
 		t.Errorf("the given baseline is %v %v", mean, ok)
 	}
 	if err := os.WriteFile(mine, []byte("ttft 3\n"), 0o600); err != nil {

@@ -102,7 +102,7 @@ func (s *checkSettings) judge(ctx context.Context, out *os.File) (err error) {
 	if err := o.fill(ctx, s.wait); err != nil {
 		return err
 	}
-	court := s.court()
+	court := s.court(s.baselines())
 	ask := feed.Ask{Needs: append(judged.Needs(), court.Needs()...), Window: s.window, At: o.now(), Events: verdict.Span}
 	c := report.Checked{SLA: court.SLA, Name: s.name}
 	if s.pick != "" {

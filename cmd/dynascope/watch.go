@@ -48,12 +48,13 @@ func watch(ctx context.Context, s settings, in, out, errOut *os.File) (err error
 	if err != nil {
 		return err
 	}
+	known := s.baselines()
 	model, err := tui.New(ctx, tui.Options{
-		Feed: f, Catalog: cat, Panes: s.panes(), Court: s.court(), Name: s.name, Tick: o.tick, Pace: o.pace, Window: s.window,
+		Feed: f, Catalog: cat, Panes: s.panes(), Court: s.court(known), Name: s.name, Tick: o.tick, Pace: o.pace, Window: s.window,
 		SLA: s.sla, Theme: s.theme, ASCII: s.ascii, NoColor: os.Getenv("NO_COLOR") != "", LowBandwidth: s.lean,
 		At: o.at, Recording: o.recorded != nil, Recorded: o.recorded,
 		Deployments: lister(o, cat), Deployment: tui.Deployment{Name: s.pick},
-		Tried: o.tried, Details: details(o, cat),
+		Tried: o.tried, Details: details(o, cat), Advice: advises(o, cat, s.sla), Learn: learns(o, cat, known),
 		Keys: keys, ReadOnly: s.readOnlyWhy(), Log: actionLog(), Mouse: s.mouse, Tmux: os.Getenv("TMUX") != "", Dummy: s.dummy,
 	})
 	if err != nil {
@@ -87,7 +88,7 @@ func once(ctx context.Context, s settings, o *origin, f tui.Feed, cat *catalog.C
 		return err
 	}
 	all := s.panes()
-	court := s.court()
+	court := s.court(s.baselines())
 	needs := append(report.Needs(), court.Needs()...)
 	for _, p := range all {
 		needs = append(needs, p.Needs(frame)...)
