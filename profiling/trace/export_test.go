@@ -88,7 +88,7 @@ func TestDiffIsPerStep(t *testing.T) {
 // TestSliceIsATrace cuts out one step and reads the slice again.
 func TestSliceIsATrace(t *testing.T) {
 	for _, spec := range []tracegen.Spec{{Steps: 20, Graphs: true}, {Steps: 20, Tail: true, Epoch: true}, {Steps: 20, Compact: true, Tail: true}} {
-		paths, _ := generate(t, spec, true)
+		paths, _ := generate(t, spec, false)
 		r := analyse(t, paths, Options{})
 		step := r.Ranks[0].Sequence[7]
 		window := Window{step.Start, max(step.GPUEnd, step.Start+step.Host)}

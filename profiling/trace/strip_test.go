@@ -11,7 +11,7 @@ import (
 // TestStripShowsWhatRan holds the strip to the busy time, and a strip read
 // anew to the one that came with the analysis.
 func TestStripShowsWhatRan(t *testing.T) {
-	paths, _ := generate(t, tracegen.Spec{Steps: 30, Overlap: true, Prefill: 4}, true)
+	paths, _ := generate(t, tracegen.Spec{Steps: 30, Overlap: true, Prefill: 4}, false)
 	r := analyse(t, paths, Options{})
 	k := &r.Ranks[0]
 	if len(k.Strip.Streams) != 2 || k.Strip.Left != 0 {
