@@ -183,6 +183,10 @@ func (s *Store) ours(ctx context.Context, now time.Time, seen map[string]time.Ti
 	return nil
 }
 
+// own says whether a server writes a series itself about whatever it scrapes:
+// such a name makes no target one of ours.
+func own(name string) bool { return name == "up" || strings.HasPrefix(name, "scrape_") }
+
 // markers are the names that suffice to find a family: of a histogram its
 // count alone.
 func markers(names []string) []string {
@@ -196,7 +200,7 @@ func markers(names []string) []string {
 		if !bucket {
 			base, _ = strings.CutSuffix(n, "_sum")
 		}
-		if base != n && has[base+"_count"] {
+		if base != n && has[base+"_count"] || own(n) {
 			continue
 		}
 		out = append(out, n)
