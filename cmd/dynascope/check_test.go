@@ -107,6 +107,9 @@ func TestCheckScenario(t *testing.T) {
 	if got := play("--scenario", short, "--at", "30s", "--every", "10s"); len(got) != 4 || got[0].AtS != 30 || got[3].AtS != 60 {
 		t.Errorf("from a moment on: %+v", got)
 	}
+	if testing.Short() {
+		return
+	}
 	if got := play("--scenario", short); len(got) != 6 || got[0].AtS != 10 {
 		t.Errorf("all of it: %+v", got)
 	}
