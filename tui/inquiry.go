@@ -47,7 +47,7 @@ type inquiryMsg struct {
 func (m *Model) inquiries(action string) (ask Inquiry, title string) {
 	switch action {
 	case actAdvice:
-		return m.Advice, "advice: what could be set better, by the live figures and flags"
+		return m.Advice, "outlook and advice: what the promise leaves, and what could be set better"
 	case actLearn:
 		return m.Learn, "baselines: what the figures of the window on screen are while there is little to do"
 	}

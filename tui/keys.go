@@ -94,7 +94,7 @@ var bindings = []binding{
 	{action: actDeployment, keys: []string{"d"}, help: "pick a deployment and a model, or everything", group: "figures"},
 	{action: actCopy, keys: []string{"y"}, help: "copy the focused part, or what lies over it, as text (OSC 52)", group: "figures"},
 	{action: actEvents, keys: []string{"v"}, help: "verdicts with their evidence and advice, and what happened; enter goes there", group: "figures"},
-	{action: actAdvice, keys: []string{"a"}, help: "advice: which flags could be set better, by the live figures", group: "figures"},
+	{action: actAdvice, keys: []string{"a"}, help: "goodput, head-room and advice: how much more fits, and which flags could be set better", group: "figures"},
 	{action: actLearn, keys: []string{"ctrl+k"}, help: "learn from the window on screen what figures are while there is little to do, and keep it", group: "figures"},
 	{action: actBaseline, keys: []string{"b"}, help: "mark the window on screen as the baseline", group: "figures"},
 	{action: actCompare, keys: []string{"c"}, help: "compare with the baseline, and stop comparing", group: "figures"},

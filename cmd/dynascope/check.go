@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -103,7 +104,7 @@ func (s *checkSettings) judge(ctx context.Context, out *os.File) (err error) {
 		return err
 	}
 	court := s.court(s.baselines())
-	ask := feed.Ask{Needs: append(judged.Needs(), court.Needs()...), Window: s.window, At: o.now(), Events: verdict.Span}
+	ask := feed.Ask{Needs: slices.Concat(judged.Needs(), court.Needs(), report.OutlookNeeds()), Window: s.window, At: o.now(), Events: verdict.Span}
 	c := report.Checked{SLA: court.SLA, Name: s.name}
 	if s.pick != "" {
 		list, err := lister(o, cat)(ctx)
@@ -124,6 +125,9 @@ func (s *checkSettings) judge(ctx context.Context, out *os.File) (err error) {
 		return exitError{code: 130, msg: "stopped before it was judged"}
 	}
 	c.Judgement = court.Judge(c.Snap)
+	outlook := report.OutlookOf(c.Snap, court.SLA)
+	tuning := adviser(o, cat, court.SLA)(ctx, c.Snap.At, ask.Scope)
+	c.Outlook, c.Tuning = &outlook, &tuning
 	if o.tried != nil {
 		c.Tried = o.tried()
 	}

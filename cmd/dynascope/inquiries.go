@@ -9,16 +9,29 @@ import (
 	"dynascope/profiling/triage/advice"
 	"dynascope/profiling/triage/verdict"
 	"dynascope/sources/catalog"
+	"dynascope/sources/feed"
 	"dynascope/sources/text"
 	"dynascope/tui"
 	"dynascope/tui/pane"
+	"dynascope/tui/report"
 )
 
-// advises answers the console's question for advice.
+// advises answers the console's question for advice: what is promised and how
+// much more fits, then what could be set better.
 func advises(o *origin, cat *catalog.Catalog, sla pane.SLA) tui.Inquiry {
-	ask := adviser(o, cat, verdict.SLA{TTFT: sla.TTFT, ITL: sla.ITL})
-	return func(ctx context.Context, at time.Time, _ time.Duration, scope catalog.Scope) (string, error) {
+	promised := verdict.SLA{TTFT: sla.TTFT, ITL: sla.ITL}
+	ask := adviser(o, cat, promised)
+	return func(ctx context.Context, at time.Time, window time.Duration, scope catalog.Scope) (string, error) {
+		if at.IsZero() {
+			at = o.now()
+		}
+		snap := o.feed(cat).Tick(ctx, feed.Ask{Needs: report.OutlookNeeds(), At: at, Window: window, Scope: scope})
 		var b strings.Builder
+		b.WriteString("promise and room\n")
+		for _, l := range report.OutlookOf(snap, promised).Lines() {
+			b.WriteString("  " + l + "\n")
+		}
+		b.WriteString("\n")
 		err := advice.Write(&b, ask(ctx, at, scope))
 		return b.String(), err
 	}

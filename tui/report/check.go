@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"dynascope/profiling/triage/advice"
 	"dynascope/profiling/triage/verdict"
 	"dynascope/sources"
 	"dynascope/sources/text"
@@ -39,6 +40,9 @@ type Checked struct {
 	SLA       verdict.SLA
 	Name      string // of the deployment; may be empty
 	Tried     []TriedLine
+	// Outlook and Tuning are nil where they were not asked for.
+	Outlook *Outlook
+	Tuning  *advice.Report
 }
 
 type checkDoc struct {
@@ -59,7 +63,8 @@ type checkDoc struct {
 	Verdicts   []verdictDoc   `json:"verdicts"`
 	Silenced   []verdictDoc   `json:"consequences"`
 	Past       []verdictDoc   `json:"past"`
-	Why        []evidenceDoc  `json:"why"`
+	Outlook    *outlookDoc    `json:"outlook,omitempty"`
+	Tuning     *tuningDoc     `json:"tuning,omitempty"`
 	Blind      []blindRuleDoc `json:"not_judged"`
 	Tried      []triedDoc     `json:"discovery"`
 }
@@ -130,9 +135,17 @@ func CheckJSON(w io.Writer, c Checked) error {
 		Warning: text.Clean(s.Warning, errorRunes), State: string(j.State), Exit: Exit(j.State), Line: c.line(false),
 		SLA: slaDoc{seconds(c.SLA.TTFT), seconds(c.SLA.ITL)}, HaveS: seconds(j.Have), WantS: seconds(j.Want),
 		Targets: checkTargets{List: targetDocs(s)}, Verdicts: verdictDocs(j.Verdicts), Silenced: verdictDocs(j.Silenced), Past: verdictDocs(j.Past),
-		Why: evidenceDocs(j.Why), Blind: []blindRuleDoc{}, Tried: triedDocs(c.Tried),
+		Blind: []blindRuleDoc{}, Tried: triedDocs(c.Tried),
 	}
 	doc.Targets.Up, doc.Targets.Down, doc.Targets.Pending = healths(s)
+	if c.Outlook != nil {
+		d := c.Outlook.doc()
+		doc.Outlook = &d
+	}
+	if c.Tuning != nil {
+		d := tuningOf(*c.Tuning)
+		doc.Tuning = &d
+	}
 	for _, b := range j.Blind {
 		doc.Blind = append(doc.Blind, blindRuleDoc{b.Code, b.Title, text.Clean(b.Note, errorRunes)})
 	}

@@ -32,6 +32,12 @@ func CheckText(out io.Writer, c Checked, w int, verbose, ascii bool) error {
 			return text.Clock(v.Since) + " to " + text.Clock(v.Until)
 		})
 	}
+	if c.Outlook != nil {
+		p.section("promise and room", c.Outlook.Lines())
+	}
+	if c.Tuning != nil {
+		p.section("could be set better", tuningLines(*c.Tuning, verbose))
+	}
 	p.blind(c.Judgement.Blind)
 	p.targets(c)
 	s := p.String()
@@ -202,6 +208,21 @@ func (p *page) evidence(label string, e verdict.Evidence) {
 	p.put(3, label, s)
 	if p.verbose && e.Expr != "" {
 		p.WriteString(strings.Repeat(" ", 13) + text.Clean(e.Expr, exprRunes) + "\n")
+	}
+}
+
+// section lists lines, each with what is asked before two blanks.
+func (p *page) section(title string, lines []string) {
+	if len(lines) == 0 {
+		return
+	}
+	p.WriteString("\n" + title + "\n")
+	for _, l := range lines {
+		label, s, ok := strings.Cut(l, "  ")
+		if !ok {
+			label, s = "", l
+		}
+		p.put(3, label, s)
 	}
 }
 

@@ -21,7 +21,6 @@ type judgementDoc struct {
 	Verdicts []verdictDoc   `json:"verdicts"`
 	Silenced []verdictDoc   `json:"consequences"`
 	Past     []verdictDoc   `json:"past"`
-	Why      []evidenceDoc  `json:"why"`
 	Blind    []blindRuleDoc `json:"not_judged"`
 }
 
@@ -33,7 +32,7 @@ func judgementOf(f pane.Frame) *judgementDoc {
 	}
 	d := &judgementDoc{
 		At: j.At, State: string(j.State), Line: checkedOf(f).line(false), HaveS: seconds(j.Have), WantS: seconds(j.Want),
-		Verdicts: verdictDocs(j.Verdicts), Silenced: verdictDocs(j.Silenced), Past: verdictDocs(j.Past), Why: evidenceDocs(j.Why), Blind: []blindRuleDoc{},
+		Verdicts: verdictDocs(j.Verdicts), Silenced: verdictDocs(j.Silenced), Past: verdictDocs(j.Past), Blind: []blindRuleDoc{},
 	}
 	for _, b := range j.Blind {
 		d.Blind = append(d.Blind, blindRuleDoc{b.Code, b.Title, text.Clean(b.Note, errorRunes)})

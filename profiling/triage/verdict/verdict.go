@@ -107,8 +107,6 @@ type Judgement struct {
 	// Blind names what is not exported and would let more rules judge, by rule
 	// code, with the flag that brings it.
 	Blind []Blind
-	// Why is, while nothing is wrong, what that rests on.
-	Why []Evidence
 }
 
 // Blind is a rule that cannot judge, and what would let it.
