@@ -50,6 +50,10 @@ var stories = map[string]story{
 		{"load at the trough ÷ before", settles(arrivals(nil)), 0, 0.4},
 	})},
 	"healthy": {before: s(60, 120), during: s(240, 360), after: s(540, 600), facts: wellFacts()},
+	"ramp-healthy": {before: s(30, 90), during: s(480, 720), after: s(1140, 1200), facts: slices.Concat(wellFacts(), []fact{
+		{"load ÷ before", grows(arrivals(nil)), 3, 6},
+		{"load at the end ÷ before", settles(arrivals(nil)), 0.5, 1.3},
+	})},
 	"old-generation": {before: s(60, 120), during: s(180, 240), after: s(300, 360), facts: slices.Concat(wellFacts(), []fact{
 		{"KVBM's older prefix", during(gauge("kvbm0", "dynamo_kvbm_matched_tokens")), 1, inf},
 		{"share of requests at the newer pool", during(mean(nil, is(on("worker2")))), 0.2, 0.5},
