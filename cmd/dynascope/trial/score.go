@@ -23,8 +23,8 @@ type Named struct {
 	// Judged are the judgements from Told to the end of the stretch, Led those
 	// of them of which it was the first verdict.
 	Judged, Led int
-	// Heard are the codes above info that were told in its stretch, its own
-	// too; true for those that something in the scenario calls for.
+	// Heard are the codes that were told in its stretch, its own and those
+	// above info; true for those that something in the scenario calls for.
 	Heard map[string]bool
 }
 
@@ -100,8 +100,11 @@ func (s *Scorer) Add(x Sight) {
 			n.First = x.At
 		}
 		found := slices.IndexFunc(x.Judgement.Verdicts, n.is)
-		if n.Told < 0 && x.At >= n.From && x.At <= n.To && found >= 0 {
-			n.Told = x.At
+		if x.At >= n.From && x.At <= n.To && found >= 0 {
+			n.Heard[n.Verdict] = true // of severity info too
+			if n.Told < 0 {
+				n.Told = x.At
+			}
 		}
 		if n.Told >= 0 && x.At <= n.To {
 			n.Judged++
