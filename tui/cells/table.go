@@ -53,6 +53,11 @@ const None = -1
 type Table struct {
 	Columns []Column
 	Rows    [][]Cell // short rows are filled with blanks
+	// Len and Row make rows only as they come into view, in place of Rows: a
+	// long table costs what fits on the screen. What is out of view then widens
+	// no column.
+	Len int
+	Row func(i int) []Cell
 	// Selected is the row drawn in reverse video, None for no row. The view
 	// scrolls so that it is visible.
 	Selected int
@@ -77,60 +82,77 @@ func (t Table) View(w, h int) string {
 	if w <= 0 || h <= 0 {
 		return Blank(w, h)
 	}
-	cols := t.layout(w)
+	v := t.Window(h)
+	rows := t.Rows
+	if t.Row != nil {
+		rows = make([][]Cell, v.N)
+		for i := range rows {
+			rows[i] = t.Row(v.First + i)
+		}
+	}
+	cols := t.layout(w, rows)
 	lines := make([]string, 0, h)
 	if !t.NoHeader && len(cols) > 0 {
 		lines = append(lines, t.header(cols))
 	}
-	if len(t.Rows) == 0 {
+	if t.len() == 0 {
 		msg := Message(t.Styles.Dim.Render(Strip(t.Empty)), w, h-len(lines))
 		return Block(append(lines, Lines(msg)...), w, h)
 	}
-	first, n, more := t.window(h - len(lines))
-	for i := first; i < first+n; i++ {
-		line := t.row(t.Rows[i], cols)
-		if i == t.Selected {
+	if t.Row == nil {
+		rows = rows[v.First : v.First+v.N]
+	}
+	for i, r := range rows {
+		line := t.row(r, cols)
+		if v.First+i == t.Selected {
 			line = t.Styles.Select.Render(Fit(Strip(line), w))
 		}
 		lines = append(lines, line)
 	}
-	if more {
-		shown := fmt.Sprintf("%d–%d of %d", first+1, first+n, len(t.Rows))
+	if v.More {
+		shown := fmt.Sprintf("%d–%d of %d", v.First+1, v.First+v.N, t.len())
 		lines = append(lines, FitRight(t.Styles.Faint.Render(shown), w))
 	}
 	return Block(lines, w, h)
 }
 
-// First returns the row drawn at the top in a view of height h: what a caller
-// keeps as the next Offset, and what a mouse row is counted from.
-func (t Table) First(h int) int {
+func (t Table) len() int {
+	if t.Row != nil {
+		return t.Len
+	}
+	return len(t.Rows)
+}
+
+// Window returns the rows drawn in a view of height h: its first is what a
+// caller keeps as the next Offset, and what a mouse row is counted from.
+func (t Table) Window(h int) Window {
 	if !t.NoHeader && len(t.Columns) > 0 {
 		h--
 	}
-	first, _, _ := t.window(h)
-	return first
+	return WindowOf(t.len(), h, t.Offset, t.Selected)
 }
 
-// window returns the rows to draw in h lines, and whether a line for "rows are
-// hidden" is to be kept.
-func (t Table) window(h int) (first, n int, more bool) {
-	rows := len(t.Rows)
+// Window is the part of a table's rows that is in view.
+type Window struct {
+	First, N int
+	More     bool // rows are hidden, and a line below says which ones are shown
+}
+
+// WindowOf lays rows on h lines, a header not among them: from offset on, moved
+// so that the selected row is in view and no space is wasted.
+func WindowOf(rows, h, offset, selected int) Window {
 	if h <= 0 || rows == 0 {
-		return 0, 0, false
+		return Window{}
 	}
-	if rows > h {
-		if h >= 4 { // below that, a row is worth more than the count
-			more = true
-			h--
-		}
+	v := Window{N: min(rows, h)}
+	if rows > h && h >= 4 { // below that, a row is worth more than the count
+		v.More, v.N = true, h-1
 	}
-	n = min(rows, h)
-	first = min(max(t.Offset, 0), rows-n)
-	if sel := t.Selected; sel >= 0 && sel < rows {
-		first = min(first, sel)
-		first = max(first, sel-n+1)
+	v.First = min(max(offset, 0), rows-v.N)
+	if selected >= 0 && selected < rows {
+		v.First = max(min(v.First, selected), selected-v.N+1)
 	}
-	return first, n, more
+	return v
 }
 
 // column is a Column with the width and place it got.
@@ -160,12 +182,12 @@ func (t Table) title(c Column) string {
 // layout picks the columns that fit and gives them their widths: each its
 // least, then what its texts need, the most important first, then the rest to
 // the flexible ones.
-func (t Table) layout(w int) []column {
+func (t Table) layout(w int, rows [][]Cell) []column {
 	cols := make([]column, 0, len(t.Columns))
 	natural := make([]int, len(t.Columns))
 	for i, c := range t.Columns {
 		natural[i] = Width(t.title(c))
-		for _, r := range t.Rows {
+		for _, r := range rows {
 			if i < len(r) {
 				natural[i] = max(natural[i], Width(r[i].Text))
 			}

@@ -63,15 +63,40 @@ func TestSelectionIsAlwaysVisible(t *testing.T) {
 			if !strings.Contains(tab.View(80, h), name) {
 				t.Fatalf("row %d (%s) is not visible in %d lines", sel, name, h)
 			}
-			first := tab.First(h)
+			first := tab.Window(h).First
 			if !strings.Contains(Lines(tab.View(80, h))[1], tab.Rows[first][0].Text) {
-				t.Fatalf("First(%d) = %d is not the row at the top", h, first)
+				t.Fatalf("Window(%d) begins at %d, which is not the row at the top", h, first)
 			}
 		}
 	}
 	tab.Selected, tab.Offset = None, 999
-	if first := tab.First(11); first != 50-9 {
+	if first := tab.Window(11).First; first != 50-9 {
 		t.Errorf("an offset past the end shows from %d", first)
+	}
+}
+
+// Rows made as they come into view draw the same, and only those are made.
+func TestRowsAreMadeAsTheyComeIntoView(t *testing.T) {
+	for _, n := range []int{0, 1, 8, 256} {
+		tab := workers(n, themes.Styles{})
+		for i := range tab.Columns { // widths of their own, not of the texts
+			tab.Columns[i].Min, tab.Columns[i].Max, tab.Columns[i].Flex = 9, 9, 0
+		}
+		lazy, made := tab, 0
+		lazy.Rows, lazy.Len = nil, n
+		lazy.Row = func(i int) []Cell { made++; return tab.Rows[i] }
+		for _, h := range []int{0, 1, 2, 5, 24} {
+			for _, sel := range []int{None, 0, n / 2, n - 1} {
+				tab.Selected, lazy.Selected, tab.Offset, lazy.Offset = sel, sel, n/3, n/3
+				if a, b := tab.View(80, h), lazy.View(80, h); a != b {
+					t.Errorf("%d rows, %d lines, selected %d:\n%s\nwant\n%s", n, h, sel, b, a)
+				}
+				if made > h {
+					t.Errorf("made %d of %d rows for %d lines", made, n, h)
+				}
+				made = 0
+			}
+		}
 	}
 }
 
@@ -79,7 +104,7 @@ func TestColumnsDropByPriority(t *testing.T) {
 	tab := workers(3, themes.Styles{})
 	prev := len(tab.Columns)
 	for w := 120; w > 0; w-- {
-		cols := tab.layout(w)
+		cols := tab.layout(w, tab.Rows)
 		if len(cols) > prev {
 			t.Fatalf("at %d cells a column came back", w)
 		}
