@@ -9,17 +9,16 @@ func (p *Pane) Click(_, y int, f pane.Frame) bool {
 	if p.open || len(l.shown) == 0 {
 		return false
 	}
-	h := f.H - headLines(f.H)
 	at := p.place(l)
-	v := viewOf(len(l.shown), h, p.offset, at)
+	v := p.window(f, l, at)
 	row := y - headLines(f.H)
-	if h > 1 {
+	if f.H-headLines(f.H) > 1 {
 		row-- // the table's header
 	}
-	if row < 0 || row >= v.n {
+	if row < 0 || row >= v.N {
 		return false
 	}
-	if to := v.first + row; to != at {
+	if to := v.First + row; to != at {
 		return p.move(f, l, to)
 	}
 	return p.Press(pane.Enter, f)

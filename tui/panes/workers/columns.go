@@ -11,15 +11,7 @@ import (
 	"dynascope/tui/figure"
 	"dynascope/tui/judged"
 	"dynascope/tui/pane"
-)
-
-// scale says how a column's numbers are written in a filter.
-type scale int
-
-const (
-	plain   scale = iota
-	percent       // "90" is a ratio of 0.9
-	seconds       // "500ms", "2s"
+	"dynascope/tui/selection"
 )
 
 // column is one fact about a row: how it is drawn, sorted and filtered by.
@@ -28,7 +20,7 @@ type column struct {
 	title, short string // head on wide and on narrow screens
 	width        int    // fixed, so that columns stand still from tick to tick
 	priority     int    // the highest goes first when the screen is narrow
-	scale        scale
+	scale        selection.Scale
 
 	text  func(*row) string // of a column of words
 	cell  func(*row) triage.Cell
@@ -105,24 +97,24 @@ func columns() []column {
 		words("engine", "engine", 7, 11, func(r *row) string { return r.Engine }),
 		words("host", "host:port", 0, 10, func(r *row) string { return r.Instance }),
 		{id: "state", title: "state", width: 13, priority: 1, value: stateValue, paint: paintState},
-		{id: "age", title: "age", width: 6, priority: 14, scale: seconds, value: ageValue, paint: paintAge},
+		{id: "age", title: "age", width: 6, priority: 14, scale: selection.Seconds, value: ageValue, paint: paintAge},
 		{id: "run", title: "run/max", width: 8, priority: 1,
 			cell: func(r *row) triage.Cell { return r.engine(r.Running) }, value: valueOf(func(r *row) triage.Cell { return r.engine(r.Running) }), paint: paintRunning},
 		course("running", courseRunning),
-		number("queue", "queue", "", 6, 1, plain, requests, func(r *row) triage.Cell { return r.engine(r.Waiting) }),
+		number("queue", "queue", "", 6, 1, selection.Plain, requests, func(r *row) triage.Cell { return r.engine(r.Waiting) }),
 		course("queue", courseQueue),
-		number("kv", "KV", "", 7, 2, percent, text.Percent, func(r *row) triage.Cell { return r.engine(r.KV) }),
-		number("hit", "hit", "", 7, 8, percent, text.Percent, func(r *row) triage.Cell { return r.engine(r.Hit) }),
-		number("prefill", "prefill tok/s", "pre tok/s", 10, 7, plain, text.SI, func(r *row) triage.Cell { return r.engine(r.Prefill) }),
-		number("decode", "decode tok/s", "dec tok/s", 10, 3, plain, text.SI, func(r *row) triage.Cell { return r.engine(r.Decode) }),
+		number("kv", "KV", "", 7, 2, selection.Percent, text.Percent, func(r *row) triage.Cell { return r.engine(r.KV) }),
+		number("hit", "hit", "", 7, 8, selection.Percent, text.Percent, func(r *row) triage.Cell { return r.engine(r.Hit) }),
+		number("prefill", "prefill tok/s", "pre tok/s", 10, 7, selection.Plain, text.SI, func(r *row) triage.Cell { return r.engine(r.Prefill) }),
+		number("decode", "decode tok/s", "dec tok/s", 10, 3, selection.Plain, text.SI, func(r *row) triage.Cell { return r.engine(r.Decode) }),
 		bounds("ttft", "TTFT p95", 12, 4, func(r *row) (sources.Bounds, triage.Cell) { return r.TTFT, r.engine(r.TTFTAt) }),
 		bounds("itl", "ITL p95", 12, 5, func(r *row) (sources.Bounds, triage.Cell) { return r.ITL, r.engine(r.ITLAt) }),
-		number("preempt", "preempt", "", 8, 9, plain, text.Count, func(r *row) triage.Cell { return r.engine(r.Preemptions) }),
-		number("errors", "errors", "", 7, 8, plain, text.Count, func(r *row) triage.Cell { return r.engine(r.Errors) }),
-		number("inflight", "inflight", "", 9, 11, plain, requests, func(r *row) triage.Cell { return r.engine(r.Inflight) }),
+		number("preempt", "preempt", "", 8, 9, selection.Plain, text.Count, func(r *row) triage.Cell { return r.engine(r.Preemptions) }),
+		number("errors", "errors", "", 7, 8, selection.Plain, text.Count, func(r *row) triage.Cell { return r.engine(r.Errors) }),
+		number("inflight", "inflight", "", 9, 11, selection.Plain, requests, func(r *row) triage.Cell { return r.engine(r.Inflight) }),
 		// The router's own numbers: of now even when the worker's page is dead.
-		number("blk", "router blk", "", 11, 12, plain, requests, func(r *row) triage.Cell { return r.BelievedBlocks }),
-		number("tok", "router tok", "", 11, 13, plain, text.SI, func(r *row) triage.Cell { return r.BelievedPrefill }),
+		number("blk", "router blk", "", 11, 12, selection.Plain, requests, func(r *row) triage.Cell { return r.BelievedBlocks }),
+		number("tok", "router tok", "", 11, 13, selection.Plain, text.SI, func(r *row) triage.Cell { return r.BelievedPrefill }),
 	}
 }
 
@@ -201,7 +193,7 @@ func marked(c column) column {
 	return c
 }
 
-func number(id, title, short string, width, priority int, sc scale, spell func(float64) string, of func(*row) triage.Cell) column {
+func number(id, title, short string, width, priority int, sc selection.Scale, spell func(float64) string, of func(*row) triage.Cell) column {
 	return column{
 		id: id, title: title, short: short, width: width, priority: priority, scale: sc, cell: of, value: valueOf(of),
 		paint: func(r *row, f pane.Frame, _ *listing) string { return paint(of(r), spell, f) },
@@ -231,7 +223,7 @@ func valueOf(of func(*row) triage.Cell) func(*row) (lo, hi float64, ok bool) {
 // bounds is a quantile: the bucket it lies in.
 func bounds(id, title string, width, priority int, of func(*row) (sources.Bounds, triage.Cell)) column {
 	return column{
-		id: id, title: title, width: width, priority: priority, scale: seconds,
+		id: id, title: title, width: width, priority: priority, scale: selection.Seconds,
 		cell: func(r *row) triage.Cell { _, c := of(r); return c },
 		value: func(r *row) (float64, float64, bool) {
 			b, _ := of(r)

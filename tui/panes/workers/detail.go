@@ -20,7 +20,7 @@ func (p *Pane) Details(f pane.Frame) []pane.DetailNeed {
 	if !p.open {
 		return nil
 	}
-	if r := p.listing(f).row(p.cursor); r != nil && r.address != "" {
+	if r := p.listing(f).row(p.cursor.Key); r != nil && r.address != "" {
 		return []pane.DetailNeed{detailNeed(r)}
 	}
 	return nil

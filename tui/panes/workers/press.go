@@ -1,24 +1,17 @@
 package workers
 
 import (
-	"slices"
-
+	"dynascope/tui/cells"
 	"dynascope/tui/pane"
+	"dynascope/tui/selection"
 )
 
-// place is where the cursor's row stands now, -1 without rows. A cursor whose
-// row is gone or filtered out stays where it was.
-func (p *Pane) place(l *listing) int {
-	if len(l.shown) == 0 {
-		return -1
-	}
-	if p.cursor == (item{}) {
-		return 0
-	}
-	if i := slices.IndexFunc(l.shown, func(r *row) bool { return r.item == p.cursor }); i >= 0 {
-		return i
-	}
-	return min(max(p.at, 0), len(l.shown)-1)
+// place is where the cursor's row stands now, -1 without rows.
+func (p *Pane) place(l *listing) int { return p.cursor.Place(l.keys) }
+
+// window is the rows in view.
+func (p *Pane) window(f pane.Frame, l *listing, at int) cells.Window {
+	return selection.WindowOf(len(l.shown), f.H-headLines(f.H), p.offset, at)
 }
 
 // Press moves the cursor, sorts, and opens and closes the sheet. Whatever is
@@ -46,18 +39,19 @@ func (p *Pane) Press(a pane.Action, f pane.Frame) bool {
 		p.open, p.scroll = true, 0
 		return true
 	case pane.Next, pane.Previous:
-		if p.filter.text == "" {
+		if p.filter.Text == "" {
 			return false
 		}
 	}
-	to, ok := p.target(a, f, l, i)
+	to, ok := selection.StepRound(a, i, len(l.shown), selection.Page(p.window(f, l, i)))
 	return ok && p.move(f, l, to)
 }
 
 // pressSheet scrolls the sheet, or turns to the next worker.
 func (p *Pane) pressSheet(a pane.Action, f pane.Frame, l *listing, i int) bool {
 	was := p.scroll
-	most := max(len(p.sheetLines(f, l))-sheetRows(f.H), 0)
+	rows := sheetRows(f.H)
+	most := max(len(p.sheetLines(f, l))-rows, 0)
 	p.scroll = min(p.scroll, most)
 	switch a {
 	case pane.Back:
@@ -65,55 +59,14 @@ func (p *Pane) pressSheet(a pane.Action, f pane.Frame, l *listing, i int) bool {
 		return true
 	case pane.Next, pane.Previous:
 		p.scroll = 0
-		to, ok := p.target(a, f, l, i)
+		to, ok := selection.StepRound(a, i, len(l.shown), 1)
 		return ok && p.move(f, l, to)
-	case pane.Up:
-		p.scroll--
-	case pane.Down:
-		p.scroll++
-	case pane.PageUp:
-		p.scroll -= sheetRows(f.H)
-	case pane.PageDown:
-		p.scroll += sheetRows(f.H)
-	case pane.Top:
-		p.scroll = 0
-	case pane.Bottom:
-		p.scroll = most
-	default:
-		return false
 	}
-	p.scroll = min(max(p.scroll, 0), most)
-	return p.scroll != was
-}
-
-// target is the row that a move leads to.
-func (p *Pane) target(a pane.Action, f pane.Frame, l *listing, i int) (int, bool) {
-	n := len(l.shown)
-	if n == 0 {
-		return 0, false
+	to, ok := selection.Step(a, p.scroll, most+1, rows)
+	if ok {
+		p.scroll = to
 	}
-	page := max(viewOf(n, f.H-headLines(f.H), p.offset, i).n-1, 1)
-	switch a {
-	case pane.Up:
-		i--
-	case pane.Down:
-		i++
-	case pane.PageUp:
-		i -= page
-	case pane.PageDown:
-		i += page
-	case pane.Top:
-		i = 0
-	case pane.Bottom:
-		i = n - 1
-	case pane.Next:
-		i = (i + 1) % n
-	case pane.Previous:
-		i = (i + n - 1) % n
-	default:
-		return 0, false
-	}
-	return min(max(i, 0), n-1), true
+	return ok && to != was
 }
 
 // move puts the cursor on a row, and says whether that is another one.
@@ -121,8 +74,7 @@ func (p *Pane) move(f pane.Frame, l *listing, to int) bool {
 	if to < 0 {
 		return false
 	}
-	moved := p.place(l) != to
-	p.cursor, p.at = l.shown[to].item, to
-	p.offset = viewOf(len(l.shown), f.H-headLines(f.H), p.offset, to).first
+	moved := p.cursor.Move(l.keys, to)
+	p.offset = p.window(f, l, to).First
 	return moved
 }

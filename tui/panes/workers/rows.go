@@ -44,6 +44,7 @@ type listing struct {
 
 	all       []row
 	shown     []*row // of all, those that match, in order
+	keys      []item // of those shown
 	nameWidth int
 	hostWidth int
 	courses   map[sources.Need]courses
@@ -66,15 +67,19 @@ func (p *Pane) listing(f pane.Frame) *listing {
 			l.hostWidth = max(l.hostWidth, cells.Width(l.all[i].Instance))
 		}
 	}
-	if fresh || l.order != p.order || l.filter != p.filter.text {
-		l.order, l.filter = p.order, p.filter.text
+	if fresh || l.order != p.order || l.filter != p.filter.Text {
+		l.order, l.filter = p.order, p.filter.Text
 		l.shown = l.shown[:0:0]
 		for i := range l.all {
-			if p.filter.match(&l.all[i]) {
+			if p.filter.Match(&l.all[i]) {
 				l.shown = append(l.shown, &l.all[i])
 			}
 		}
 		p.order.sort(l.shown)
+		l.keys = l.keys[:0:0]
+		for _, r := range l.shown {
+			l.keys = append(l.keys, r.item)
+		}
 	}
 	return l
 }

@@ -50,9 +50,9 @@ func sheetRows(h int) int { return max(h-2, 1) }
 // sheet draws the facts about the cursor's worker, scrolled.
 func (p *Pane) sheet(f pane.Frame, l *listing) string {
 	s := f.Styles
-	r := l.row(p.cursor)
+	r := l.row(p.cursor.Key)
 	if r == nil {
-		name := text.Clean(p.cursor.worker, 32)
+		name := text.Clean(p.cursor.Key.worker, 32)
 		return cells.Message(s.Dim.Render("worker "+name+" is not known at this moment. hint: esc goes back to the table"), f.W, f.H)
 	}
 	lines := p.sheetLines(f, l)
@@ -71,7 +71,7 @@ func (p *Pane) sheet(f pane.Frame, l *listing) string {
 
 // sheetLines are the facts, in two columns where there is room.
 func (p *Pane) sheetLines(f pane.Frame, l *listing) []string {
-	r := l.row(p.cursor)
+	r := l.row(p.cursor.Key)
 	if r == nil || f.W <= 0 {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"dynascope/tui/cells"
 	"dynascope/tui/judged"
 	"dynascope/tui/pane"
+	"dynascope/tui/selection"
 )
 
 // named is the worst verdict about a row's worker.
@@ -34,12 +35,11 @@ func (p *Pane) Find(c verdict.Culprit, f pane.Frame) bool {
 		return false
 	}
 	to := l.all[i].item
-	if !slices.ContainsFunc(l.shown, func(r *row) bool { return r.item == to }) {
-		p.filter = filter{}
+	if !slices.Contains(l.keys, to) {
+		p.filter = selection.Filter[*row]{}
 		l = p.listing(f)
 	}
-	at := slices.IndexFunc(l.shown, func(r *row) bool { return r.item == to })
-	p.move(f, l, at)
+	p.move(f, l, slices.Index(l.keys, to))
 	p.open, p.scroll = true, 0
 	return true
 }

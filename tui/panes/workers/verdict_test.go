@@ -20,8 +20,8 @@ func TestVerdictsMarkTheirWorkersAndStandInTheSheet(t *testing.T) {
 
 	_ = p.SetFilter("role:nobody")
 	whom := f.Judgement.Verdicts[0].Culprit
-	if !p.Find(whom, f) || p.Filter() != "" || p.cursor.worker != whom.Worker {
-		t.Fatalf("the cursor is on %+v, filter %q", p.cursor, p.Filter())
+	if !p.Find(whom, f) || p.Filter() != "" || p.cursor.Key.worker != whom.Worker {
+		t.Fatalf("the cursor is on %+v, filter %q", p.cursor.Key, p.Filter())
 	}
 	f = panetest.With(p, f, panetest.Full)
 	for _, want := range []string{"worker " + whom.Name, "✗ decode KV-bound", "KV 97 %", "since 12:01:40"} {

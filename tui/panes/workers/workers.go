@@ -17,17 +17,17 @@ import (
 	"dynascope/tui/cells"
 	"dynascope/tui/judged"
 	"dynascope/tui/pane"
+	"dynascope/tui/selection"
 )
 
 // Pane is the workers screen. Its cursor stays on a worker and rank, not on a
 // place in the table.
 type Pane struct {
 	order  order
-	filter filter
+	filter selection.Filter[*row]
 
-	cursor item // zero until something was pressed: the first row
-	at     int  // the cursor's last place, for when its worker is gone
-	offset int  // the first row drawn
+	cursor selection.Cursor[item]
+	offset int // the first row drawn
 
 	open   bool // the fact sheet of the cursor's worker lies over the table
 	scroll int  // of the sheet
@@ -94,7 +94,7 @@ func headLines(h int) int {
 
 // table draws the rows in view: 256 workers cost what fits on the screen.
 func (p *Pane) table(f pane.Frame, l *listing, h int) string {
-	t := cells.Table{Styles: f.Styles, Gap: 2, Selected: cells.None, Empty: p.empty(f, l)}
+	t := cells.Table{Styles: f.Styles, Gap: 2, NoHeader: h <= 1, Empty: p.empty(f, l)}
 	if f.W < 100 {
 		t.Gap = 1
 	}
@@ -105,27 +105,15 @@ func (p *Pane) table(f pane.Frame, l *listing, h int) string {
 			t.Sort, t.Falling = c.head.Title, p.order.falling()
 		}
 	}
-	if h <= 1 {
-		t.NoHeader = true
-	}
-	selected := p.place(l)
-	v := viewOf(len(l.shown), h, p.offset, selected)
-	for i := v.first; i < v.first+v.n; i++ {
-		r := l.shown[i]
+	t.Selected, t.Offset, t.Len = p.place(l), p.offset, len(l.shown)
+	t.Row = func(i int) []cells.Cell {
 		line := make([]cells.Cell, len(cols))
 		for k, c := range cols {
-			line[k] = cells.Text(c.draw(r, f, l))
+			line[k] = cells.Text(c.draw(l.shown[i], f, l))
 		}
-		if i == selected {
-			t.Selected = len(t.Rows)
-		}
-		t.Rows = append(t.Rows, line)
+		return line
 	}
-	if !v.more {
-		return t.View(f.W, h)
-	}
-	shown := fmt.Sprintf("%d–%d of %d", v.first+1, v.first+v.n, len(l.shown))
-	return cells.Stack(t.View(f.W, h-1), cells.FitRight(f.Styles.Faint.Render(shown), f.W))
+	return t.View(f.W, h)
 }
 
 // empty is why there are no rows, and what would bring some.
@@ -136,34 +124,8 @@ func (p *Pane) empty(f pane.Frame, l *listing) string {
 	case len(l.all) == 0:
 		return "no workers: no router lists one, and no target is a worker's page. hint: start workers with DYN_SYSTEM_PORT and add --target HOST:PORT for each"
 	default:
-		return "no worker matches " + p.filter.text + ". hint: esc clears the filter"
+		return "no worker matches " + p.filter.Text + ". hint: esc clears the filter"
 	}
-}
-
-// view is the part of the rows that is on screen.
-type view struct {
-	first, n int
-	more     bool // the last line says which rows are shown
-}
-
-// viewOf lays rows on a table of h lines with its header: from offset on, moved
-// so that the selection is visible and no space is wasted.
-func viewOf(rows, h, offset, selected int) view {
-	if h > 1 {
-		h-- // the header
-	}
-	if h <= 0 || rows == 0 {
-		return view{}
-	}
-	v := view{n: min(rows, h)}
-	if rows > h && h >= 4 {
-		v.more, v.n = true, h-1
-	}
-	v.first = min(max(offset, 0), rows-v.n)
-	if selected >= 0 {
-		v.first = max(min(v.first, selected), selected-v.n+1)
-	}
-	return v
 }
 
 // Explain are the questions under the sorted column first, then those of the
@@ -197,19 +159,12 @@ func (p *Pane) Explain(f pane.Frame) []sources.Need {
 	return out
 }
 
-// SetFilter takes terms that a row must all satisfy; see parse. With an error
-// the filter in force stays.
-func (p *Pane) SetFilter(text string) error {
-	parsed, err := parse(text)
-	if err != nil {
-		return err
-	}
-	p.filter = parsed
-	return nil
-}
+// SetFilter takes terms that a row must all satisfy; see language. With an
+// error the filter in force stays.
+func (p *Pane) SetFilter(text string) error { return p.filter.Set(language(), text) }
 
 // Filter is the filter in force.
-func (p *Pane) Filter() string { return p.filter.text }
+func (p *Pane) Filter() string { return p.filter.Text }
 
 // head is the lines above the table.
 func (p *Pane) head(f pane.Frame, l *listing) []string {
@@ -219,8 +174,8 @@ func (p *Pane) head(f pane.Frame, l *listing) []string {
 	}
 	s := f.Styles
 	var filter string
-	if p.filter.text != "" {
-		filter = s.Accent.Render("filter "+cells.Strip(p.filter.text)) + s.Dim.Render(fmt.Sprintf("  %d of %d", len(l.shown), len(l.all)))
+	if p.filter.Text != "" {
+		filter = s.Accent.Render("filter "+cells.Strip(p.filter.Text)) + s.Dim.Render(fmt.Sprintf("  %d of %d", len(l.shown), len(l.all)))
 	}
 	counts := strings.Join(counted(l, s), "  ")
 	total := s.Title.Render(l.total(f.W))
