@@ -12,6 +12,7 @@ import (
 	"dynascope/tui/chart"
 	"dynascope/tui/figure"
 	"dynascope/tui/pane"
+	"dynascope/tui/selection"
 )
 
 // wide is the width from which a sheet has two columns.
@@ -42,7 +43,7 @@ func sparkWidth(w int) int {
 }
 
 // of is a column of one of the GPU's numbers.
-func ofGPU(id, title string, width, priority int, sc scale, fig triage.GPUFigure, spell func(float64) string) column[*row] {
+func ofGPU(id, title string, width, priority int, sc selection.Scale, fig triage.GPUFigure, spell func(float64) string) column[*row] {
 	return column[*row]{
 		id: id, title: title, width: width, priority: priority, scale: sc, needs: []sources.Need{fig.Need()},
 		value: func(r *row) (float64, bool) { return valueOf(r.Of(fig)) },
@@ -88,28 +89,28 @@ func allGPUColumns() []column[*row] {
 		{id: "gpu", title: "gpu", width: 5, left: true, value: func(r *row) (float64, bool) { return float64(r.index), true },
 			paint: func(r *row, f pane.Frame) string { return mark(r.grade, f.Styles) + " " + r.number }},
 		{id: "model", title: "model", priority: 9, text: func(r *row) string { return r.model }, paint: func(r *row, f pane.Frame) string { return f.Styles.Dim.Render(r.model) }},
-		{id: "util", title: "util", width: 14, priority: 1, scale: percent, left: true, needs: []sources.Need{triage.GPUUtil.Need()},
+		{id: "util", title: "util", width: 14, priority: 1, scale: selection.Percent, left: true, needs: []sources.Need{triage.GPUUtil.Need()},
 			value: func(r *row) (float64, bool) { return valueOf(r.Of(triage.GPUUtil)) },
 			paint: func(r *row, f pane.Frame) string {
 				c := r.Of(triage.GPUUtil)
 				return gauge(c, 8, f) + cells.FitRight(number(c, share, f.Styles), 6)
 			}},
 		{title: "over time", priority: 6, left: true},
-		{id: "mem", title: "memory", width: 16, priority: 1, scale: percent, left: true, needs: []sources.Need{mem.Need(), triage.GPUMemoryTotal.Need()},
+		{id: "mem", title: "memory", width: 16, priority: 1, scale: selection.Percent, left: true, needs: []sources.Need{mem.Need(), triage.GPUMemoryTotal.Need()},
 			value: func(r *row) (float64, bool) { return valueOf(r.MemoryShare()) },
 			paint: func(r *row, f pane.Frame) string {
 				return gauge(r.MemoryShare(), 6, f) + cells.FitRight(of(r.Of(mem), r.Of(triage.GPUMemoryTotal), memory, f), 10)
 			}},
-		ofGPU("sm", "SM", 6, 4, percent, triage.GPUSMActive, share),
-		ofGPU("tensor", "tensor", 6, 4, percent, triage.GPUTensor, share),
-		ofGPU("dram", "DRAM", 6, 4, percent, triage.GPUDRAM, share),
+		ofGPU("sm", "SM", 6, 4, selection.Percent, triage.GPUSMActive, share),
+		ofGPU("tensor", "tensor", 6, 4, selection.Percent, triage.GPUTensor, share),
+		ofGPU("dram", "DRAM", 6, 4, selection.Percent, triage.GPUDRAM, share),
 		{id: "power", title: "power W", width: 11, priority: 2, needs: []sources.Need{triage.GPUPower.Need(), triage.GPUPowerLimit.Need()},
 			value: func(r *row) (float64, bool) { return valueOf(r.Of(triage.GPUPower)) },
 			paint: func(r *row, f pane.Frame) string {
 				return of(r.Of(triage.GPUPower), r.Of(triage.GPUPowerLimit), watts, f)
 			}},
-		ofGPU("temp", "temp", 5, 2, plain, triage.GPUTemperature, degrees),
-		ofGPU("clock", "SM MHz", 6, 3, plain, triage.GPUSMClock, clock),
+		ofGPU("temp", "temp", 5, 2, selection.Plain, triage.GPUTemperature, degrees),
+		ofGPU("clock", "SM MHz", 6, 3, selection.Plain, triage.GPUSMClock, clock),
 		{id: "why", title: "throttle, errors", width: 16, priority: 1, flex: 1, left: true,
 			needs: []sources.Need{triage.GPUReasons.Need(), triage.GPUThrottledThermal.Need(), triage.GPUThrottledPower.Need(), triage.GPUXID.Need(), triage.GPUUncorrected.Need()},
 			value: func(r *row) (float64, bool) { return float64(r.grade), r.why != "" },
@@ -135,8 +136,8 @@ func allGPUColumns() []column[*row] {
 			}},
 		both("pcie", "PCIe tx/rx", 5, triage.GPUPCIeSent, triage.GPUPCIeReceived, triage.GPUPCIeSent),
 		both("nvlink", "NVL tx/rx", 5, triage.GPUNVLinkSent, triage.GPUNVLinkReceived, triage.GPUNVLink),
-		ofGPU("ecc", "ECC", 4, 6, plain, triage.GPUUncorrected, text.Count),
-		ofGPU("xid", "XID", 4, 6, plain, triage.GPUXID, text.Count),
+		ofGPU("ecc", "ECC", 4, 6, selection.Plain, triage.GPUUncorrected, text.Count),
+		ofGPU("xid", "XID", 4, 6, selection.Plain, triage.GPUXID, text.Count),
 		{id: "mig", title: "MIG", width: 4, priority: 7, needs: []sources.Need{triage.GPUSlices.Need()},
 			value: func(r *row) (float64, bool) { return float64(len(r.Slices)), true },
 			paint: func(r *row, f pane.Frame) string { return sliced(r, f) }},

@@ -263,7 +263,7 @@ func (p *Pane) sheet(f pane.Frame, l *listing) string {
 }
 
 // focused is the GPU of the sheet.
-func (p *Pane) focused(l *listing) *row { return l.row(p.gpus.cursor) }
+func (p *Pane) focused(l *listing) *row { return l.row(p.gpus.cursor.Key) }
 
 // sheetLines are what scrolls: all of it on a narrow screen, what stands
 // beside the charts on a wide one.

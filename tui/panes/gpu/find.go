@@ -5,6 +5,7 @@ import (
 
 	"dynascope/profiling/triage/verdict"
 	"dynascope/tui/pane"
+	"dynascope/tui/selection"
 )
 
 // Find goes to the sheet of a GPU that a verdict names ("host/3"), or to the
@@ -18,18 +19,18 @@ func (p *Pane) Find(c verdict.Culprit, f pane.Frame) bool {
 			return false
 		}
 		r := &l.rows[i]
-		p.filter = filter{}
+		p.filter = selection.Filter[*row]{}
 		p.inHost, p.host = len(l.hosts) > 1, r.Host
-		p.gpus.cursor, p.gpus.at, p.gpus.offset = r.ID, 0, 0
+		p.gpus.reset(r.ID)
 		p.open, p.scroll = true, 0
 		return true
 	case "host":
 		if l.hostRow(c.Name) == nil {
 			return false
 		}
-		p.filter, p.open = filter{}, false
+		p.filter, p.open = selection.Filter[*row]{}, false
 		p.inHost, p.host = len(l.hosts) > 1, c.Name
-		p.gpus.cursor, p.gpus.at, p.gpus.offset = "", 0, 0
+		p.gpus.reset("")
 		return true
 	}
 	return false

@@ -19,8 +19,8 @@ func TestAVerdictsGPUIsFound(t *testing.T) {
 	}
 	r := l.rows[len(l.rows)-1]
 	_ = p.SetFilter("nothing like it")
-	if !p.Find(verdict.Culprit{Kind: "gpu", Name: r.Host + "/" + r.Index}, f) || !p.open || p.Filter() != "" || p.gpus.cursor != r.ID {
-		t.Errorf("the sheet is open: %v, of %q, filter %q", p.open, p.gpus.cursor, p.Filter())
+	if !p.Find(verdict.Culprit{Kind: "gpu", Name: r.Host + "/" + r.Index}, f) || !p.open || p.Filter() != "" || p.gpus.cursor.Key != r.ID {
+		t.Errorf("the sheet is open: %v, of %q, filter %q", p.open, p.gpus.cursor.Key, p.Filter())
 	}
 	f = panetest.With(p, f, panetest.Full)
 	if out := ansi.Strip(p.View(f)); !strings.Contains(out, r.number) {

@@ -17,11 +17,12 @@ import (
 	"dynascope/sources/text"
 	"dynascope/tui/cells"
 	"dynascope/tui/pane"
+	"dynascope/tui/selection"
 )
 
 // Pane is the GPU screen. Its cursors stay on a host and a GPU, not on a place.
 type Pane struct {
-	filter filter
+	filter selection.Filter[*row]
 
 	hosts list // of the fleet
 	gpus  list // of one host, or of all when they fit
@@ -38,9 +39,13 @@ type Pane struct {
 // list is the cursor and the order of one table.
 type list struct {
 	order  order
-	cursor string // empty until something was pressed: the first row
-	at     int    // the cursor's last place, for when its row is gone
-	offset int    // the first row drawn
+	cursor selection.Cursor[string]
+	offset int // the first row drawn
+}
+
+// reset puts the cursor on a row, wherever it stands, or on none.
+func (at *list) reset(id string) {
+	at.cursor, at.offset = selection.Cursor[string]{Key: id}, 0
 }
 
 // New returns the pane with GPUs by number and hosts worst first.
@@ -158,7 +163,7 @@ func (p *Pane) View(f pane.Frame) string {
 	} else {
 		shown := l.shownGPUs
 		out = append(out, draw(&p.gpus, p.gpuColumns(f, l), shown, f, v.table, p.empty(l)))
-		if i := p.gpus.place(names(shown)); v.detail.h > 0 && i >= 0 {
+		if i := p.gpus.cursor.Place(names(shown)); v.detail.h > 0 && i >= 0 {
 			out = append(out, p.below(f, l, shown[i], v.detail))
 		}
 	}
@@ -170,7 +175,7 @@ func (p *Pane) empty(l *listing) string {
 	if p.inHost && len(l.scope) == 0 {
 		return "host " + text.Clean(p.host, 40) + " shows no GPU at this moment. hint: esc goes back to all hosts"
 	}
-	return "no GPU matches " + cells.Strip(p.filter.text) + ". hint: esc clears the filter"
+	return "no GPU matches " + cells.Strip(p.filter.Text) + ". hint: esc clears the filter"
 }
 
 // Explain are the questions under the sorted column first, then those of the
@@ -191,19 +196,12 @@ func (p *Pane) Explain(f pane.Frame) []sources.Need {
 	return slices.DeleteFunc(out, func(n sources.Need) bool { return !slices.Contains(asked, n) })
 }
 
-// SetFilter takes terms that a GPU must all satisfy; see parse. With an error
+// SetFilter takes terms that a GPU must all satisfy; see language. With an error
 // the filter in force stays. A host is shown when one of its GPUs is.
-func (p *Pane) SetFilter(text string) error {
-	parsed, err := parse(text)
-	if err != nil {
-		return err
-	}
-	p.filter = parsed
-	return nil
-}
+func (p *Pane) SetFilter(text string) error { return p.filter.Set(language(), text) }
 
 // Filter is the filter in force.
-func (p *Pane) Filter() string { return p.filter.text }
+func (p *Pane) Filter() string { return p.filter.Text }
 
 // headLines is how many lines stand above the table in an area of height h.
 func headLines(h int) int {

@@ -95,8 +95,8 @@ func TestDrillIn(t *testing.T) {
 	}
 	f = press(p, f, cards, pane.Enter)
 	l := p.listing(f)
-	if !p.inHost || p.host != "gpu-node-37" || len(l.shownGPUs) != 8 || p.gpus.cursor != l.shownGPUs[3].ID {
-		t.Errorf("in %q, cursor on %q", p.host, p.gpus.cursor)
+	if !p.inHost || p.host != "gpu-node-37" || len(l.shownGPUs) != 8 || p.gpus.cursor.Key != l.shownGPUs[3].ID {
+		t.Errorf("in %q, cursor on %q", p.host, p.gpus.cursor.Key)
 	}
 	f = press(p, f, cards, pane.Enter)
 	if !p.open || p.focused(p.listing(f)).number != "3" {

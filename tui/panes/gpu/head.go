@@ -72,8 +72,8 @@ func (p *Pane) head(f pane.Frame, l *listing, at level) []string {
 		order = words(p.hosts.order, allHostColumns(), "worst first", "worst last")
 	}
 	var filter string
-	if p.filter.text != "" {
-		filter = s.Accent.Render("filter "+cells.Strip(p.filter.text)) + s.Dim.Render(fmt.Sprintf("  %d of %d%s", shown, all, unit))
+	if p.filter.Text != "" {
+		filter = s.Accent.Render("filter "+cells.Strip(p.filter.Text)) + s.Dim.Render(fmt.Sprintf("  %d of %d%s", shown, all, unit))
 	}
 	first := []cells.Part{cells.L(s.Title.Render(title), 0), cells.L(s.Dim.Render(model), 3), cells.L(sums(&l.total, f), 2)}
 	if fig := f.Snap.Figure(triage.GPUTemperature.Need()); fig.Status != sources.StatusOK {

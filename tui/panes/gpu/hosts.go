@@ -11,13 +11,14 @@ import (
 	"dynascope/tui/chart"
 	"dynascope/tui/figure"
 	"dynascope/tui/pane"
+	"dynascope/tui/selection"
 )
 
 // eachMost is how many GPUs of a host are drawn one by one.
 const eachMost = 16
 
 // ofHost is a column of one of the host's numbers.
-func ofHost(id, title string, width, priority int, sc scale, need sources.Need, of func(*hostRow) triage.Cell, spell func(float64) string) column[*hostRow] {
+func ofHost(id, title string, width, priority int, sc selection.Scale, need sources.Need, of func(*hostRow) triage.Cell, spell func(float64) string) column[*hostRow] {
 	return column[*hostRow]{
 		id: id, title: title, width: width, priority: priority, scale: sc, needs: []sources.Need{need},
 		value: func(r *hostRow) (float64, bool) { return valueOf(of(r)) },
@@ -33,31 +34,31 @@ func allHostColumns() []column[*hostRow] {
 		{id: "gpus", title: "GPUs", width: 4, priority: 3,
 			value: func(r *hostRow) (float64, bool) { return float64(len(r.GPUs)), true },
 			paint: func(r *hostRow, f pane.Frame) string { return f.Styles.Value.Render(text.Count(float64(len(r.GPUs)))) }},
-		{id: "util", title: "util", width: 14, priority: 1, scale: percent, left: true, needs: []sources.Need{triage.GPUUtil.Need()},
+		{id: "util", title: "util", width: 14, priority: 1, scale: selection.Percent, left: true, needs: []sources.Need{triage.GPUUtil.Need()},
 			value: func(r *hostRow) (float64, bool) { return valueOf(r.Util) },
 			paint: func(r *hostRow, f pane.Frame) string {
 				return gauge(r.Util, 8, f) + cells.FitRight(number(r.Util, share, f.Styles), 6)
 			}},
-		{id: "spread", title: "least-most", width: 10, priority: 5, scale: percent, needs: []sources.Need{triage.GPUUtil.Need()},
+		{id: "spread", title: "least-most", width: 10, priority: 5, scale: selection.Percent, needs: []sources.Need{triage.GPUUtil.Need()},
 			value: func(r *hostRow) (float64, bool) {
 				return r.UtilMost.V - r.UtilLeast.V, r.UtilMost.Has() && r.UtilLeast.Has()
 			},
 			paint: paintSpread},
 		{title: "each", priority: 2, left: true, paint: paintEach},
 		{title: "over time", priority: 7, left: true},
-		{id: "mem", title: "memory", width: 18, priority: 1, scale: percent, left: true,
+		{id: "mem", title: "memory", width: 18, priority: 1, scale: selection.Percent, left: true,
 			needs: []sources.Need{triage.GPUMemoryUsed.Need(), triage.GPUMemoryTotal.Need()},
 			value: func(r *hostRow) (float64, bool) { return valueOf(r.MemoryShare()) },
 			paint: func(r *hostRow, f pane.Frame) string {
 				return gauge(r.MemoryShare(), 6, f) + cells.FitRight(of(r.Used, r.Total, memory, f), 12)
 			}},
-		ofHost("sm", "SM", 6, 6, percent, triage.GPUSMActive.Need(), func(r *hostRow) triage.Cell { return r.SMActive }, share),
-		ofHost("tensor", "tensor", 6, 6, percent, triage.GPUTensor.Need(), func(r *hostRow) triage.Cell { return r.Tensor }, share),
-		ofHost("dram", "DRAM", 6, 6, percent, triage.GPUDRAM.Need(), func(r *hostRow) triage.Cell { return r.DRAM }, share),
+		ofHost("sm", "SM", 6, 6, selection.Percent, triage.GPUSMActive.Need(), func(r *hostRow) triage.Cell { return r.SMActive }, share),
+		ofHost("tensor", "tensor", 6, 6, selection.Percent, triage.GPUTensor.Need(), func(r *hostRow) triage.Cell { return r.Tensor }, share),
+		ofHost("dram", "DRAM", 6, 6, selection.Percent, triage.GPUDRAM.Need(), func(r *hostRow) triage.Cell { return r.DRAM }, share),
 		{id: "power", title: "power W", width: 13, priority: 2, needs: []sources.Need{triage.GPUPower.Need(), triage.GPUPowerLimit.Need()},
 			value: func(r *hostRow) (float64, bool) { return valueOf(r.Power) },
 			paint: func(r *hostRow, f pane.Frame) string { return of(r.Power, r.Limit, watts, f) }},
-		ofHost("temp", "hottest", 7, 2, plain, triage.GPUTemperature.Need(), func(r *hostRow) triage.Cell { return r.Temperature }, degrees),
+		ofHost("temp", "hottest", 7, 2, selection.Plain, triage.GPUTemperature.Need(), func(r *hostRow) triage.Cell { return r.Temperature }, degrees),
 		{id: "why", title: "worst", width: 20, priority: 1, flex: 1, left: true,
 			needs: []sources.Need{triage.GPUReasons.Need(), triage.GPUThrottledThermal.Need(), triage.GPUXID.Need(), triage.GPUUncorrected.Need()},
 			value: func(r *hostRow) (float64, bool) { return float64(r.Grade), r.Worst != nil },

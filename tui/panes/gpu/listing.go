@@ -170,7 +170,7 @@ func workerNames(s *sources.Snapshot) map[string]string {
 // arrange picks and orders the rows once per snapshot, order and filter.
 func (p *Pane) arrange(l *listing) {
 	v := l.view
-	v.gpus, v.hosts, v.filter, v.inHost, v.host = p.gpus.order, p.hosts.order, p.filter.text, p.inHost, p.host
+	v.gpus, v.hosts, v.filter, v.inHost, v.host = p.gpus.order, p.hosts.order, p.filter.Text, p.inHost, p.host
 	if l.viewed && l.view == v {
 		return
 	}
@@ -183,14 +183,14 @@ func (p *Pane) arrange(l *listing) {
 		}
 	}
 	l.total.Sum()
-	l.shownGPUs = slices.DeleteFunc(slices.Clone(l.scope), func(r *row) bool { return !p.filter.match(r) })
+	l.shownGPUs = slices.DeleteFunc(slices.Clone(l.scope), func(r *row) bool { return !p.filter.Match(r) })
 	sortRows(l.shownGPUs, p.gpus.order, allGPUColumns(), func(a, b *row) int { return cmp.Compare(a.index, b.index) })
 
 	// A host is shown with a GPU that matches, the worst first unless a column
 	// is sorted.
 	l.shownHosts = nil
 	for i := range l.hosts {
-		if slices.ContainsFunc(l.hosts[i].rows, p.filter.match) {
+		if slices.ContainsFunc(l.hosts[i].rows, p.filter.Match) {
 			l.shownHosts = append(l.shownHosts, &l.hosts[i])
 		}
 	}

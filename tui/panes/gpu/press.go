@@ -1,34 +1,17 @@
 package gpu
 
 import (
-	"slices"
-
 	"dynascope/tui/pane"
+	"dynascope/tui/selection"
 )
-
-// place is where the cursor's row stands now, -1 without rows. A cursor whose
-// row is gone or filtered out stays where it was.
-func (at *list) place(ids []string) int {
-	if len(ids) == 0 {
-		return -1
-	}
-	if at.cursor == "" {
-		return 0
-	}
-	if i := slices.Index(ids, at.cursor); i >= 0 {
-		return i
-	}
-	return min(max(at.at, 0), len(ids)-1)
-}
 
 // move puts the cursor on a row, and says whether that is another one.
 func (at *list) move(ids []string, to, h int) bool {
 	if to < 0 || to >= len(ids) {
 		return false
 	}
-	moved := at.place(ids) != to
-	at.cursor, at.at = ids[to], to
-	at.offset = viewOf(len(ids), h, at.offset, to).first
+	moved := at.cursor.Move(ids, to)
+	at.offset = selection.WindowOf(len(ids), h, at.offset, to).First
 	return moved
 }
 
@@ -48,7 +31,7 @@ func (p *Pane) Press(a pane.Action, f pane.Frame) bool {
 	if v.level == levelHosts && !p.open {
 		at, ids = &p.hosts, names(l.shownHosts)
 	}
-	i := at.place(ids)
+	i := at.cursor.Place(ids)
 	if p.open {
 		return p.pressSheet(a, f, l, ids, i)
 	}
@@ -71,9 +54,9 @@ func (p *Pane) Press(a pane.Action, f pane.Frame) bool {
 		at.move(ids, i, v.table)
 		if v.level == levelHosts {
 			p.inHost, p.host = true, ids[i]
-			p.gpus.cursor, p.gpus.at, p.gpus.offset = "", 0, 0
+			p.gpus.reset("")
 			if h := l.hostRow(ids[i]); h != nil && h.Worst != nil {
-				p.gpus.cursor = h.Worst.ID // what one drills in for
+				p.gpus.reset(h.Worst.ID) // what one drills in for
 			}
 			return true
 		}
@@ -86,11 +69,11 @@ func (p *Pane) Press(a pane.Action, f pane.Frame) bool {
 		p.inHost = false
 		return true
 	case pane.Next, pane.Previous:
-		if p.filter.text == "" {
+		if p.filter.Text == "" {
 			return false
 		}
 	}
-	to, ok := target(a, len(ids), i, viewOf(len(ids), v.table, at.offset, i).n)
+	to, ok := selection.StepRound(a, i, len(ids), selection.Page(selection.WindowOf(len(ids), v.table, at.offset, i)))
 	return ok && at.move(ids, to, v.table)
 }
 
@@ -106,54 +89,14 @@ func (p *Pane) pressSheet(a pane.Action, f pane.Frame, l *listing, ids []string,
 		return true
 	case pane.Next, pane.Previous:
 		p.scroll = 0
-		to, ok := target(a, len(ids), i, 1)
+		to, ok := selection.StepRound(a, i, len(ids), 1)
 		return ok && p.gpus.move(ids, to, f.H)
-	case pane.Up:
-		p.scroll--
-	case pane.Down:
-		p.scroll++
-	case pane.PageUp:
-		p.scroll -= rows
-	case pane.PageDown:
-		p.scroll += rows
-	case pane.Top:
-		p.scroll = 0
-	case pane.Bottom:
-		p.scroll = most
-	default:
-		return false
 	}
-	p.scroll = min(max(p.scroll, 0), most)
-	return p.scroll != was
-}
-
-// target is the row that a move leads to.
-func target(a pane.Action, n, i, seen int) (int, bool) {
-	if n == 0 {
-		return 0, false
+	to, ok := selection.Step(a, p.scroll, most+1, rows)
+	if ok {
+		p.scroll = to
 	}
-	page := max(seen-1, 1)
-	switch a {
-	case pane.Up:
-		i--
-	case pane.Down:
-		i++
-	case pane.PageUp:
-		i -= page
-	case pane.PageDown:
-		i += page
-	case pane.Top:
-		i = 0
-	case pane.Bottom:
-		i = n - 1
-	case pane.Next:
-		i = (i + 1) % n
-	case pane.Previous:
-		i = (i + n - 1) % n
-	default:
-		return 0, false
-	}
-	return min(max(i, 0), n-1), true
+	return ok && to != was
 }
 
 func (l *listing) hostRow(name string) *hostRow {

@@ -2,7 +2,6 @@ package gpu
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -13,14 +12,7 @@ import (
 	"dynascope/tui/cells"
 	"dynascope/tui/figure"
 	"dynascope/tui/pane"
-)
-
-// scale says how a column's numbers are written in a filter.
-type scale int
-
-const (
-	plain   scale = iota
-	percent       // "90" is a ratio of 0.9
+	"dynascope/tui/selection"
 )
 
 // column is one fact about a row: how it is drawn, sorted and filtered by.
@@ -30,7 +22,7 @@ type column[R any] struct {
 	priority  int    // the highest goes first when the screen is narrow
 	flex      int
 	left      bool
-	scale     scale
+	scale     selection.Scale
 	needs     []sources.Need
 
 	text  func(R) string               // of a column of words
@@ -158,7 +150,7 @@ func names[R identified](rows []R) []string {
 
 // draw draws the rows in view: a fleet costs what fits on the screen.
 func draw[R identified](at *list, cols []column[R], rows []R, f pane.Frame, h int, empty string) string {
-	t := cells.Table{Styles: f.Styles, Gap: 2, Selected: cells.None, Empty: empty, NoHeader: h <= 1}
+	t := cells.Table{Styles: f.Styles, Gap: 2, Empty: empty, NoHeader: h <= 1}
 	if f.W < wide {
 		t.Gap = 1
 	}
@@ -176,49 +168,15 @@ func draw[R identified](at *list, cols []column[R], rows []R, f pane.Frame, h in
 		}
 		t.Columns = append(t.Columns, head)
 	}
-	selected := at.place(names(rows))
-	v := viewOf(len(rows), h, at.offset, selected)
-	for i := v.first; i < v.first+v.n; i++ {
+	t.Selected, t.Offset, t.Len = at.cursor.Place(names(rows)), at.offset, len(rows)
+	t.Row = func(i int) []cells.Cell {
 		line := make([]cells.Cell, len(cols))
 		for k, c := range cols {
 			line[k] = cells.Text(c.paint(rows[i], f))
 		}
-		if i == selected {
-			t.Selected = len(t.Rows)
-		}
-		t.Rows = append(t.Rows, line)
+		return line
 	}
-	if !v.more {
-		return t.View(f.W, h)
-	}
-	shown := fmt.Sprintf("%d–%d of %d", v.first+1, v.first+v.n, len(rows))
-	return cells.Stack(t.View(f.W, h-1), cells.FitRight(f.Styles.Faint.Render(shown), f.W))
-}
-
-// view is the part of the rows that is on screen.
-type view struct {
-	first, n int
-	more     bool // the last line says which rows are shown
-}
-
-// viewOf lays rows on a table of h lines with its header: from offset on,
-// moved so that the selection is visible and no space is wasted.
-func viewOf(rows, h, offset, selected int) view {
-	if h > 1 {
-		h-- // the header
-	}
-	if h <= 0 || rows == 0 {
-		return view{}
-	}
-	v := view{n: min(rows, h)}
-	if rows > h && h >= 4 {
-		v.more, v.n = true, h-1
-	}
-	v.first = min(max(offset, 0), rows-v.n)
-	if selected >= 0 {
-		v.first = max(min(v.first, selected), selected-v.n+1)
-	}
-	return v
+	return t.View(f.W, h)
 }
 
 // number paints a number, dim when it is old.
