@@ -3,7 +3,8 @@ package selection
 import "slices"
 
 // Cursor stays on a row, not on a place: rows come, go and are sorted under it.
-// Its zero value stands on nothing yet, which is drawn as the first row.
+// Its zero value was put nowhere yet: the first row is in view, and a screen
+// draws it as selected or not.
 type Cursor[K comparable] struct {
 	// Key names the row; the zero key is none.
 	Key K
@@ -32,7 +33,7 @@ func (c Cursor[K]) Place(keys []K) int {
 }
 
 // Move puts the cursor on a row, one of these keys, and says whether that is
-// another place. Beyond them it stays.
+// another place than it stood at. Beyond them it stays.
 func (c *Cursor[K]) Move(keys []K, to int) bool {
 	if to < 0 || to >= len(keys) {
 		return false
@@ -40,4 +41,19 @@ func (c *Cursor[K]) Move(keys []K, to int) bool {
 	moved := c.Place(keys) != to
 	c.Key, c.At = keys[to], to
 	return moved
+}
+
+// Pick is Move that says whether it is another row: of a screen that does not
+// draw a cursor which was put nowhere.
+func (c *Cursor[K]) Pick(keys []K, to int) bool {
+	was := c.Key
+	c.Move(keys, to)
+	return c.Key != was
+}
+
+// Clear takes the cursor off its row, and says whether it was on one.
+func (c *Cursor[K]) Clear() bool {
+	was := c.Placed()
+	*c = Cursor[K]{}
+	return was
 }

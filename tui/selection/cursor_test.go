@@ -33,6 +33,12 @@ func TestCursorStaysOnItsRow(t *testing.T) {
 			t.Errorf("in %q at %d, want %d", rows, got, want)
 		}
 	}
+	if c.Pick(keys("x b"), 1) || c.At != 1 || !c.Pick(keys("a c"), 1) || c.Key != "c" {
+		t.Errorf("picked b, then c: %+v", c)
+	}
+	if !c.Clear() || c.Clear() || !c.Pick(keys("a b"), 0) {
+		t.Errorf("cleared, and put on the first row: %+v", c)
+	}
 }
 
 func TestStep(t *testing.T) {

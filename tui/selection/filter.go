@@ -14,6 +14,11 @@ type Filter[R any] struct {
 	terms []func(R) bool
 }
 
+// FilterOf is a filter of terms read elsewhere.
+func FilterOf[R any](text string, terms ...func(R) bool) Filter[R] {
+	return Filter[R]{Text: strings.TrimSpace(text), terms: terms}
+}
+
 // Match says whether a row passes.
 func (f Filter[R]) Match(r R) bool {
 	for _, t := range f.terms {
@@ -61,15 +66,15 @@ type Number[R any] struct {
 // quantile is beyond a limit only when the whole bucket it lies in is. Errors
 // name the word and carry a hint.
 func (l Language[R]) Parse(text string) (Filter[R], error) {
-	out := Filter[R]{Text: strings.TrimSpace(text)}
+	var terms []func(R) bool
 	for _, word := range strings.Fields(text) {
 		t, err := l.term(strings.ToLower(word))
 		if err != nil {
 			return Filter[R]{}, fmt.Errorf("read filter %q: %w", word, err)
 		}
-		out.terms = append(out.terms, t)
+		terms = append(terms, t)
 	}
-	return out, nil
+	return FilterOf(text, terms...), nil
 }
 
 // Set takes a filter as it was typed; with an error the one in force stays.
