@@ -16,6 +16,7 @@ import (
 	"dynascope/tui/cells"
 	"dynascope/tui/facts"
 	"dynascope/tui/pane"
+	"dynascope/tui/selection"
 )
 
 // part is a piece of the screen that can have the focus.
@@ -32,9 +33,8 @@ const (
 type Pane struct {
 	focus  part
 	order  order
-	filter filter
-	cursor item
-	at     int // the cursor's last place, for when its worker is gone
+	filter selection.Filter[*row]
+	cursor selection.Cursor[item]
 	board  facts.Board
 
 	memo listing
@@ -199,8 +199,8 @@ func (p *Pane) head(f pane.Frame) string {
 		total = style.Render("KV pools") + " " + st.Dim.Render("of 1 worker")
 	}
 	filter := ""
-	if p.filter.text != "" {
-		filter = st.Accent.Render("filter "+cells.Strip(p.filter.text)) + st.Dim.Render(fmt.Sprintf("  %d of %d", len(l.shown), len(l.all)))
+	if p.filter.Text != "" {
+		filter = st.Accent.Render("filter "+cells.Strip(p.filter.Text)) + st.Dim.Render(fmt.Sprintf("  %d of %d", len(l.shown), len(l.all)))
 	}
 	legend := ""
 	for i, name := range []string{"used", "evictable"} {

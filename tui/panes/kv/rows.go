@@ -12,6 +12,7 @@ import (
 	"dynascope/sources/text"
 	"dynascope/tui/cells"
 	"dynascope/tui/pane"
+	"dynascope/tui/selection"
 )
 
 // item names a row over ticks and orders.
@@ -35,7 +36,8 @@ type listing struct {
 	filter string
 	all    []row
 	shown  []*row
-	name   int // width of the names
+	keys   []item // of those shown
+	name   int    // width of the names
 	spark  map[item]sources.Series
 }
 
@@ -48,15 +50,19 @@ func (p *Pane) listing(f pane.Frame) *listing {
 			l.name = max(l.name, cells.Width(l.all[i].name))
 		}
 	}
-	if fresh || l.order != p.order || l.filter != p.filter.text {
-		l.order, l.filter = p.order, p.filter.text
+	if fresh || l.order != p.order || l.filter != p.filter.Text {
+		l.order, l.filter = p.order, p.filter.Text
 		l.shown = nil
 		for i := range l.all {
-			if p.filter.match(&l.all[i]) {
+			if p.filter.Match(&l.all[i]) {
 				l.shown = append(l.shown, &l.all[i])
 			}
 		}
 		p.order.sort(l.shown)
+		l.keys = nil
+		for _, r := range l.shown {
+			l.keys = append(l.keys, r.item)
+		}
 	}
 	return l
 }
@@ -157,39 +163,26 @@ func (o order) sort(rows []*row) {
 	})
 }
 
-// filter is terms that a row must all satisfy: free text, role:, engine:,
-// state:, and used>90 for the columns of numbers; a leading ! turns one round.
-type filter struct {
-	text  string
-	terms []func(*row) bool
-}
-
-func (l filter) match(r *row) bool {
-	for _, t := range l.terms {
-		if !t(r) {
-			return false
-		}
-	}
-	return true
-}
-
-// SetFilter takes the terms; with an error the filter in force stays.
+// SetFilter takes terms that a row must all satisfy: free text, role:, engine:,
+// state:, host:, and used>90 for the columns of numbers; a leading ! turns one
+// round. With an error the filter in force stays. It knows less than other
+// screens' filters and refuses less: an unknown key is free text.
 func (p *Pane) SetFilter(s string) error {
-	out := filter{text: strings.TrimSpace(s)}
+	var terms []func(*row) bool
 	for _, word := range strings.Fields(s) {
 		not := strings.HasPrefix(word, "!")
 		term, err := parse(strings.ToLower(strings.TrimPrefix(word, "!")))
 		if err != nil {
 			return err
 		}
-		out.terms = append(out.terms, func(r *row) bool { return term(r) != not })
+		terms = append(terms, func(r *row) bool { return term(r) != not })
 	}
-	p.filter = out
+	p.filter = selection.FilterOf(s, terms...)
 	return nil
 }
 
 // Filter is the filter in force.
-func (p *Pane) Filter() string { return p.filter.text }
+func (p *Pane) Filter() string { return p.filter.Text }
 
 func parse(word string) (func(*row) bool, error) {
 	if key, want, ok := strings.Cut(word, ":"); ok {

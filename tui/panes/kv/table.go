@@ -2,7 +2,6 @@ package kv
 
 import (
 	"math"
-	"slices"
 
 	"dynascope/profiling/triage"
 	"dynascope/sources"
@@ -12,6 +11,7 @@ import (
 	"dynascope/tui/facts"
 	"dynascope/tui/figure"
 	"dynascope/tui/pane"
+	"dynascope/tui/selection"
 )
 
 var courseUsed = sources.Need{Key: "kv.used_share", Form: sources.FormExpr, By: "instance,dp_rank"}
@@ -118,7 +118,7 @@ func (p *Pane) table(f pane.Frame, h int) string {
 	if spark > 0 {
 		t.Columns = append(t.Columns, cells.Column{Title: "used over time", Min: max(spark, 14), Max: max(spark, 14), Priority: 10})
 	}
-	selected := p.place(l)
+	selected := p.cursor.Place(l.keys)
 	first, n := view(len(l.shown), h-1, selected)
 	for i := first; i < first+n; i++ {
 		r := l.shown[i]
@@ -130,7 +130,7 @@ func (p *Pane) table(f pane.Frame, h int) string {
 			s := chart.Spark(facts.Points(f, l.course(r, courseUsed.Over(f.Columns(spark))), spark), spark, chart.SparkOpts{Hi: 1, Style: f.Styles.Theme.Bar, Glyphs: f.Styles.G})
 			line = append(line, cells.Text(s))
 		}
-		if i == selected && p.focus == partWorkers && p.cursor != (item{}) {
+		if i == selected && p.focus == partWorkers && p.cursor.Placed() {
 			t.Selected = len(t.Rows)
 		}
 		t.Rows = append(t.Rows, line)
@@ -230,27 +230,11 @@ func (p *Pane) empty(f pane.Frame, l *listing) string {
 	case len(l.all) == 0:
 		return "no workers: no router lists one, and no target is a worker's page. hint: start workers with DYN_SYSTEM_PORT and add --target HOST:PORT for each"
 	}
-	return "no worker matches " + p.filter.text + ". hint: esc clears the filter"
-}
-
-// place is where the cursor's row stands now, -1 without rows.
-func (p *Pane) place(l *listing) int {
-	if len(l.shown) == 0 {
-		return -1
-	}
-	if p.cursor == (item{}) {
-		return 0
-	}
-	if i := slices.IndexFunc(l.shown, func(r *row) bool { return r.item == p.cursor }); i >= 0 {
-		return i
-	}
-	return min(max(p.at, 0), len(l.shown)-1)
+	return "no worker matches " + p.filter.Text + ". hint: esc clears the filter"
 }
 
 func (p *Pane) pressTable(a pane.Action, f pane.Frame) bool {
 	l := p.listing(f)
-	i, n := p.place(l), len(l.shown)
-	page := max(p.layout(f).table-3, 1)
 	switch a {
 	case pane.Sort:
 		p.order = p.order.next()
@@ -259,39 +243,24 @@ func (p *Pane) pressTable(a pane.Action, f pane.Frame) bool {
 		p.order.inverted = !p.order.inverted
 		return true
 	case pane.Back:
-		was := p.cursor
-		p.cursor = item{}
-		return was != item{}
-	case pane.Up, pane.Previous:
-		i--
-	case pane.Down, pane.Next:
-		if p.cursor != (item{}) {
-			i++
-		}
-	case pane.PageUp:
-		i -= page
-	case pane.PageDown:
-		i += page
-	case pane.Top:
-		i = 0
-	case pane.Bottom:
-		i = n - 1
-	default:
-		return false
+		return p.cursor.Clear()
+	case pane.Previous:
+		a = pane.Up
+	case pane.Next:
+		a = pane.Down
 	}
-	if n == 0 {
-		return false
+	at := p.cursor.Place(l.keys)
+	if a == pane.Down && !p.cursor.Placed() {
+		at = -1 // the first row is in view, not selected
 	}
-	i = min(max(i, 0), n-1)
-	was := p.cursor
-	p.cursor, p.at = l.shown[i].item, i
-	return was != p.cursor
+	to, ok := selection.Step(a, at, len(l.keys), max(p.layout(f).table-3, 1))
+	return ok && p.cursor.Pick(l.keys, to)
 }
 
 // explainRow are the questions under the sorted column, then those of the row.
 func (p *Pane) explainRow(f pane.Frame) []sources.Need {
 	l := p.listing(f)
-	i := p.place(l)
+	i := p.cursor.Place(l.keys)
 	if i < 0 {
 		return triage.KVNeeds()
 	}

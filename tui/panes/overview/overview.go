@@ -12,6 +12,7 @@ import (
 	"dynascope/sources"
 	"dynascope/tui/cells"
 	"dynascope/tui/pane"
+	"dynascope/tui/selection"
 )
 
 // part is a piece of the screen that can have the focus.
@@ -32,8 +33,7 @@ type Pane struct {
 
 	stage  string // of the path, by key; empty is the total
 	fact   string // by id
-	worker item
-	at     int // the last place of the worker, for when it is gone
+	worker selection.Cursor[item]
 }
 
 // New returns the pane with the path focused.

@@ -5,6 +5,7 @@ import (
 
 	"dynascope/profiling/triage"
 	"dynascope/tui/pane"
+	"dynascope/tui/selection"
 )
 
 // page is how many rows page-up and page-down move.
@@ -21,30 +22,29 @@ func (p *Pane) Press(a pane.Action, f pane.Frame) bool {
 		return true
 	case pane.Back:
 		return p.clear()
+	case pane.Left:
+		a = pane.Up
+	case pane.Right:
+		a = pane.Down
 	}
 	switch p.focus {
 	case partFacts:
 		ids := p.layout(f).board(f).ids()
-		to, ok := step(a, slices.Index(ids, p.fact), len(ids))
+		to, ok := selection.Step(a, slices.Index(ids, p.fact), len(ids), page)
 		return ok && set(&p.fact, ids[to])
 	case partWorkers:
-		rows := busiest(f)
-		at := -1
-		if p.worker != (item{}) {
-			at = p.place(rows)
+		keys, at := items(busiest(f)), -1
+		if p.worker.Placed() {
+			at = p.worker.Place(keys)
 		}
-		to, ok := step(a, at, len(rows))
-		if !ok {
-			return false
-		}
-		p.at = to
-		return set(&p.worker, itemOf(&rows[to]))
+		to, ok := selection.Step(a, at, len(keys), page)
+		return ok && p.worker.Pick(keys, to)
 	default:
 		keys := []string{""} // the total
 		for _, st := range triage.PathOf(f.Snap).Stages {
 			keys = append(keys, st.Key)
 		}
-		to, ok := step(a, slices.Index(keys, p.stage), len(keys))
+		to, ok := selection.Step(a, slices.Index(keys, p.stage), len(keys), page)
 		return ok && set(&p.stage, keys[to])
 	}
 }
@@ -55,7 +55,7 @@ func (p *Pane) clear() bool {
 	case partFacts:
 		return set(&p.fact, "")
 	case partWorkers:
-		return set(&p.worker, item{})
+		return p.worker.Clear()
 	default:
 		return set(&p.stage, "")
 	}
@@ -65,29 +65,4 @@ func set[T comparable](to *T, v T) bool {
 	changed := *to != v
 	*to = v
 	return changed
-}
-
-// step is the place out of n that an action leads to, from -1 for none; ok is
-// false for other actions and where there is nothing to stand on.
-func step(a pane.Action, at, n int) (to int, ok bool) {
-	if n == 0 {
-		return 0, false
-	}
-	switch a {
-	case pane.Up, pane.Left:
-		at = max(at, 0) - 1
-	case pane.Down, pane.Right:
-		at++
-	case pane.Top:
-		at = 0
-	case pane.Bottom:
-		at = n - 1
-	case pane.PageUp:
-		at -= page
-	case pane.PageDown:
-		at += page
-	default:
-		return 0, false
-	}
-	return min(max(at, 0), n-1), true
 }

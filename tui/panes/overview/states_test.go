@@ -209,13 +209,13 @@ func TestCursorKeepsItsWorker(t *testing.T) {
 	f := panetest.With(p, panetest.Frame(140, 38), panetest.Full)
 	p.Press(pane.Unfocus, f)
 	p.Press(pane.Bottom, f)
-	was := p.worker
+	was := p.worker.Key
 	g := f.Snap.Figure(sources.Need{Key: "engine.waiting", Form: sources.FormNow, By: "instance,dp_rank"})
 	for i := range g.Series {
 		g.Series[i].Points[0].V *= -1
 	}
 	rows := busiest(f)
-	if got := itemOf(&rows[p.place(rows)]); got != was {
+	if got := itemOf(&rows[p.worker.Place(items(rows))]); got != was {
 		t.Errorf("the cursor went from %v to %v", was, got)
 	}
 	if p.Press(pane.Enter, f) {

@@ -22,6 +22,15 @@ type item struct{ worker, rank string }
 
 func itemOf(r *triage.WorkerRow) item { return item{cmp.Or(r.ID, r.Instance), r.Rank} }
 
+// items are the names of rows.
+func items(rows []triage.WorkerRow) []item {
+	out := make([]item, len(rows))
+	for i := range rows {
+		out[i] = itemOf(&rows[i])
+	}
+	return out
+}
+
 // workerKeys are the figures of the compact rows, out of those that the join
 // can read.
 var workerKeys = map[string]bool{
@@ -118,7 +127,7 @@ func (p *Pane) drawWorkers(f pane.Frame, a area) string {
 	if more && h > 1 {
 		h--
 	}
-	at := p.place(rows)
+	at := p.worker.Place(items(rows))
 	fits := cols * h
 	first := 0
 	if at >= fits {
@@ -132,7 +141,7 @@ func (p *Pane) drawWorkers(f pane.Frame, a area) string {
 		var column []string
 		for k := i; k < min(i+h, len(shown)); k++ {
 			line := cells.Fit(sh.row(f, &shown[k]), w)
-			if first+k == at && p.focus == partWorkers && p.worker != (item{}) {
+			if first+k == at && p.focus == partWorkers && p.worker.Placed() {
 				line = st.Select.Render(cells.Fit(cells.Strip(line), w))
 			}
 			column = append(column, line)
@@ -301,25 +310,12 @@ func stateOf(f pane.Frame, r *triage.WorkerRow) string {
 
 func stale(s themes.Styles, word string) string { return s.Theme.Stale.Render(word) }
 
-// place is the cursor's row: that of its worker, or where this was.
-func (p *Pane) place(rows []triage.WorkerRow) int {
-	if p.worker == (item{}) || len(rows) == 0 {
-		return 0
-	}
-	for i := range rows {
-		if itemOf(&rows[i]) == p.worker {
-			return i
-		}
-	}
-	return min(p.at, len(rows)-1)
-}
-
 func (p *Pane) explainWorker(f pane.Frame) []sources.Need {
 	rows := busiest(f)
 	if len(rows) == 0 {
 		return workerNeeds()
 	}
-	r := rows[p.place(rows)]
+	r := rows[p.worker.Place(items(rows))]
 	rate := r.Decode
 	if r.Role == "prefill" {
 		rate = r.Prefill

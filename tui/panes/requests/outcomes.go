@@ -13,6 +13,7 @@ import (
 	"dynascope/tui/facts"
 	"dynascope/tui/figure"
 	"dynascope/tui/pane"
+	"dynascope/tui/selection"
 )
 
 const perOutcome = "status,error_type"
@@ -220,23 +221,17 @@ func (p *Pane) pressOutcomes(a pane.Action, f pane.Frame) bool {
 		was := p.cursor
 		p.cursor = ""
 		return was != ""
-	case pane.Up, pane.Previous:
-		i--
-	case pane.Down, pane.Next:
-		i++
-	case pane.Top, pane.PageUp:
-		i = 0
-	case pane.Bottom, pane.PageDown:
-		i = len(rows) - 1
-	default:
+	case pane.Previous:
+		a = pane.Up
+	case pane.Next:
+		a = pane.Down
+	}
+	to, ok := selection.Step(a, i, len(rows), len(rows))
+	if !ok {
 		return false
 	}
-	if len(rows) == 0 {
-		return false
-	}
-	i = min(max(i, 0), len(rows)-1)
 	was := p.cursor
-	p.cursor, p.at = rows[i].name, i
+	p.cursor, p.at = rows[to].name, to
 	return was != p.cursor
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"dynascope/tui/pane"
+	"dynascope/tui/selection"
 )
 
 // page is how many rows page-up and page-down move.
@@ -18,6 +19,10 @@ func (p *Pane) Press(a pane.Action, f pane.Frame) bool {
 	case pane.Unfocus:
 		p.focus = (p.focus + parts - 1) % parts
 		return true
+	case pane.Left:
+		a = pane.Up
+	case pane.Right:
+		a = pane.Down
 	}
 	if a == pane.Sort {
 		p.order = (p.order + 1) % len(orders)
@@ -34,7 +39,7 @@ func (p *Pane) Press(a pane.Action, f pane.Frame) bool {
 		return changed
 	}
 	ids := p.ids(at, f)
-	to, ok := step(a, slices.Index(ids, p.cursor[at]), len(ids))
+	to, ok := selection.Step(a, slices.Index(ids, p.cursor[at]), len(ids), page)
 	if !ok || p.cursor[at] == ids[to] {
 		return false
 	}
@@ -60,29 +65,4 @@ func (p *Pane) ids(i part, f pane.Frame) []string {
 		}
 	}
 	return out
-}
-
-// step is the place out of n that an action leads to, from -1 for none; ok is
-// false for other actions and where there is nothing to stand on.
-func step(a pane.Action, at, n int) (to int, ok bool) {
-	if n == 0 {
-		return 0, false
-	}
-	switch a {
-	case pane.Up, pane.Left:
-		at = max(at, 0) - 1
-	case pane.Down, pane.Right:
-		at++
-	case pane.Top:
-		at = 0
-	case pane.Bottom:
-		at = n - 1
-	case pane.PageUp:
-		at -= page
-	case pane.PageDown:
-		at += page
-	default:
-		return 0, false
-	}
-	return min(max(at, 0), n-1), true
 }

@@ -13,6 +13,7 @@ import (
 	"dynascope/sources/text"
 	"dynascope/tui/cells"
 	"dynascope/tui/pane"
+	"dynascope/tui/selection"
 )
 
 // Kind is how an expression is drawn.
@@ -184,6 +185,9 @@ func (p *Pane) scrollOf(b box) int {
 	return p.scroll
 }
 
+// page is how many rows page-up and page-down scroll.
+const page = 10
+
 // Press moves the focus, and scrolls what has it.
 func (p *Pane) Press(a pane.Action, f pane.Frame) bool {
 	was, at := p.focus, p.scroll
@@ -195,20 +199,12 @@ func (p *Pane) Press(a pane.Action, f pane.Frame) bool {
 		p.focus = (p.focus + 1) % len(p.all)
 	case pane.Unfocus, pane.Left:
 		p.focus = (p.focus + len(p.all) - 1) % len(p.all)
-	case pane.Up:
-		p.scroll--
-	case pane.Down:
-		p.scroll++
-	case pane.PageUp:
-		p.scroll -= 10
-	case pane.PageDown:
-		p.scroll += 10
-	case pane.Top:
-		p.scroll = 0
-	case pane.Bottom:
-		p.scroll = 1 << 20
 	default:
-		return false
+		to, ok := selection.Step(a, at, p.most(f)+1, page)
+		if ok {
+			p.scroll = to
+		}
+		return ok && at != to
 	}
 	if was != p.focus {
 		p.scroll = 0
