@@ -138,7 +138,7 @@ func BytesShort(v float64) string {
 
 // Percent prints a ratio (1 is 100 %): "84 %", below 10 % and between 99 and
 // 100 % with one digit after the point. It never rounds to 0 or 100 what is
-// not: "<0.1 %", ">99.9 %".
+// not: "<0.1 %", ">-0.1 %", ">99.9 %".
 func Percent(ratio float64) string {
 	if s, ok := odd(ratio); ok {
 		return s
@@ -147,6 +147,8 @@ func Percent(ratio float64) string {
 	switch {
 	case p > 0 && p < 0.05:
 		return "<0.1 %"
+	case p < 0 && p > -0.05:
+		return ">-0.1 %"
 	case p > 99.95 && p < 100:
 		return ">99.9 %"
 	case math.Abs(p) < 9.95, p > 99 && p < 100:

@@ -78,6 +78,7 @@ func TestNumbers(t *testing.T) {
 		{Percent(0), "0 %"},
 		{Percent(1), "100 %"},
 		{Percent(0.0001), "<0.1 %"},
+		{Percent(-0.0001), ">-0.1 %"},
 		{Percent(0.9999), ">99.9 %"},
 		{Percent(0.994), "99.4 %"},
 		{Percent(1.4), "140 %"},
