@@ -18,8 +18,9 @@ import (
 	"dynascope/sources/text"
 )
 
-// DefaultLocks is the folder of locks that all users of a host share.
-func DefaultLocks() string { return filepath.Join(os.TempDir(), "dynascope-profiles") }
+// DefaultLocks is the folder of locks that all users of a host share, wherever
+// their TMPDIR is.
+func DefaultLocks() string { return "/tmp/dynascope-profiles" }
 
 // BusyError says that somebody is at that worker already.
 type BusyError struct{ Holder Record }

@@ -321,3 +321,72 @@ func TestKeyStaysWithItsOrigin(t *testing.T) {
 		t.Errorf("%s: %v; %q, %q", rec.Phase, err, got, other)
 	}
 }
+
+// A worker that stands still for long is waited for: the session goes on
+// telling that time passes, and the late answer is the one that counts.
+func TestFreeze(t *testing.T) {
+	thaw := make(chan struct{})
+	f := &fake{prefix: "/engine/control/"}
+	var start map[string]any
+	f.start = func(w http.ResponseWriter, body map[string]any) {
+		start = body
+		reply(200, `{"status":"ok"}`)(w, body)
+	}
+	f.stop = func(w http.ResponseWriter, _ map[string]any) {
+		<-thaw
+		writes(t, 0)(w, start)
+	}
+	ticks := 0
+	rec, err := runner(t).Start(t.Context(), planFor(t, f.serve(t), 1), func(e Event) {
+		if e.Record.Phase != Exporting {
+			return
+		}
+		if !strings.Contains(e.Record.Words, "503 is expected now") {
+			t.Errorf("%q", e.Record.Words)
+		}
+		if ticks++; ticks == 20 {
+			close(thaw)
+		}
+	})
+	if err != nil || rec.Phase != Done || ticks < 20 {
+		t.Errorf("%+v %v after %d", rec, err, ticks)
+	}
+}
+
+// The burst runs along while steps are recorded, and has ended with them.
+func TestBurst(t *testing.T) {
+	for _, flows := range []bool{false, true} {
+		f := &fake{prefix: "/", start: reply(200, "Start profiling."), stop: reply(500, none)}
+		p := planFor(t, f.serve(t), 1)
+		var b counted
+		p.Burst = &b
+		p.Traffic = func(context.Context) (bool, error) { return flows, nil }
+		b.run = func() {
+			if err := writeTrace(filepath.Join(p.Dir, "p1-TP-0.trace.json.gz"), `"Record Window End"`); err != nil {
+				t.Error(err)
+			}
+		}
+		r := runner(t)
+		if !flows {
+			r.Timing.Record = time.Hour
+		}
+		rec, _ := r.Start(t.Context(), p, nil) // how it ends the phase says
+		if want := map[bool]Phase{false: Done, true: AlreadyStopped}[flows]; rec.Phase != want || b.ended == flows {
+			t.Errorf("traffic %v: %s %q, the burst ended: %v", flows, rec.Phase, rec.Words, b.ended)
+		}
+	}
+}
+
+type counted struct {
+	run   func()
+	ended bool
+}
+
+func (c *counted) Run(ctx context.Context) error {
+	c.run()
+	<-ctx.Done()
+	c.ended = true
+	return ctx.Err()
+}
+
+func (c *counted) String() string { return "a burst" }

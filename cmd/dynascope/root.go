@@ -95,7 +95,9 @@ a terminal it prints --once and ends.`,
 	cmd.AddCommand(baselines, rules)
 	doctor := doctorCommand(conf)
 	cmd.AddCommand(doctor)
-	conf.attach(cmd, demo, record, sim, check, learn, rules, doctor)
+	profile, profileStart, profileStop := profileCommand(conf, in)
+	cmd.AddCommand(profile)
+	conf.attach(cmd, demo, record, sim, check, learn, rules, doctor, profileStart, profileStop)
 	return cmd
 }
 
