@@ -79,6 +79,15 @@ func takeLock(dir, base string) (*lockFile, Record, error) {
 	}
 	l := &lockFile{f}
 	last, err := l.read()
+	// Whoever lists sessions holds it for the moment of a look.
+	for n := 0; !got && last.Phase.Ended() && n < 10; n++ {
+		time.Sleep(5 * time.Millisecond)
+		var lerr error
+		if got, lerr = tryLock(f); lerr != nil {
+			return fail(errors.Join(lerr, f.Close()))
+		}
+		last, err = l.read()
+	}
 	if !got {
 		// What it holds may be half written just now: then only that it is held.
 		return nil, Record{}, errors.Join(&BusyError{last}, f.Close())

@@ -52,6 +52,12 @@ type Plan struct {
 	// Settle lets a session that was left behind be stopped first.
 	Settle bool `json:"settle,omitempty"`
 
+	// Pool is what the worker belongs to, as its caller names it: only one
+	// worker of a pool is profiled at once. Workers of which either's pool is
+	// not known count as of one. Beside allows it all the same.
+	Pool   string `json:"pool,omitempty"`
+	Beside bool   `json:"beside,omitempty"`
+
 	// Traffic says whether the worker is stepping now; nil when nobody knows.
 	Traffic func(context.Context) (bool, error) `json:"-"`
 	// Burst keeps it stepping where there is no traffic; nil for none.

@@ -61,6 +61,7 @@ func parseRecord(raw []byte) (r Record, err error) {
 		r.Plan.ID = ""
 	}
 	clean(&r.Plan.Dir, 4096)
+	clean(&r.Plan.Pool, 200)
 	for i := range r.Files {
 		clean(&r.Files[i].Path, 4096)
 		clean(&r.Files[i].Rank, 60)

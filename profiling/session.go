@@ -13,7 +13,7 @@ const frozen = "the worker writes its files and answers nobody meanwhile: 503 is
 
 // run is a session from its checks to its files.
 func (s *session) run(ctx context.Context) {
-	s.to(Begin, "")
+	s.to(Begin, "lock, disk, traffic")
 	if why := s.check(ctx); why != "" {
 		s.to(Refused, why)
 		return
@@ -49,10 +49,23 @@ func (s *session) run(ctx context.Context) {
 	s.afterStop(ctx)
 }
 
-// check is what must hold before a start: room for the files, and steps to
-// record. It returns why not.
+// check is what must hold before a start: nobody at the same pool, room for
+// the files, and steps to record. It returns why not.
 func (s *session) check(ctx context.Context) string {
 	p := s.rec.Plan
+	if !p.Beside {
+		// After the own lock is taken: of two that start at once none misses the other.
+		others, err := States(s.r.locks())
+		if err != nil {
+			return text.Safe(err.Error(), 300)
+		}
+		for _, o := range others {
+			q := o.Plan
+			if o.Held && q.Worker.URL != p.Worker.URL && (p.Pool == "" || q.Pool == "" || p.Pool == q.Pool) {
+				return fmt.Sprintf("%s is at another worker, %s, that may be of the same pool; hint: one after the other, so that the pool keeps serving", o.User, q.Worker.URL)
+			}
+		}
+	}
 	if s.blind == "" {
 		free, err := freeSpace(p.Dir)
 		need := 2*p.Estimate() + 256<<20
@@ -206,7 +219,7 @@ func (s *session) afterStop(ctx context.Context) {
 		ok = s.await(ctx)
 	}
 	if s.rec.Phase == Exporting {
-		s.to(Look, "")
+		s.to(Look, "reading the files to their ends")
 	}
 	s.judgeFiles(ok)
 }

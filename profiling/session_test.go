@@ -390,3 +390,34 @@ func (c *counted) Run(ctx context.Context) error {
 }
 
 func (c *counted) String() string { return "a burst" }
+
+// Of a pool one worker at a time; an unknown pool may be the same.
+func TestOneOfAPool(t *testing.T) {
+	f, g := &fake{prefix: "/", start: writes(t, 0), stop: reply(500, none)}, &fake{prefix: "/", start: writes(t, 0), stop: reply(500, none)}
+	r, p := runner(t), planFor(t, f.serve(t), 1)
+	p.Pool = "decode"
+	other := planFor(t, g.serve(t), 1)
+	tried := false
+	_, err := r.Start(t.Context(), p, func(e Event) {
+		if e.Record.Phase != Recording || tried {
+			return
+		}
+		tried = true
+		for _, c := range []struct {
+			pool   string
+			beside bool
+			want   Phase
+		}{{"decode", false, Failed}, {"", false, Failed}, {"prefill", false, Done}, {"decode", true, Done}} {
+			other.Pool, other.Beside = c.pool, c.beside
+			if rec, err := r.Start(t.Context(), other, nil); rec.Phase != c.want || (err == nil) != (c.want == Done) {
+				t.Errorf("%+v: %s %v", c, rec.Phase, err)
+			}
+		}
+	})
+	if err != nil || !tried {
+		t.Error(err, tried)
+	}
+	if all, err := States(r.Locks); err != nil || len(all) != 2 || all[0].Held || all[1].Held {
+		t.Errorf("%+v %v", all, err)
+	}
+}

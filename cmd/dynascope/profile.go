@@ -92,10 +92,12 @@ profiler; a second ^C leaves it to the next start or stop.
 	f.BoolVar(&p.plan.Memory, "memory", false, "record the allocator's events")
 	f.BoolVar(&p.plan.Forced, "force", false, "allow more steps than are good for a worker that serves")
 	f.BoolVar(&p.plan.Settle, "settle", false, "first stop what an earlier session may have left on")
+	f.StringVar(&p.plan.Pool, "pool", "", "`NAME` of the worker's pool: of one pool only one worker is profiled at once")
+	f.BoolVar(&p.plan.Beside, "beside", false, "start although another worker of the pool is being profiled")
 	f.StringVar(&p.burst, "burst", "", "without traffic, send a small burst of requests to the frontend at this `URL`")
 	f.StringVar(&p.model, "model", "", "model of the burst's requests (default: the only one its page names)")
 	config.Mark(f, config.FlagOnly, "engine", "ranks", "admin-key-file", "yes", "json", "steps", "for", "dir", "stacks", "shapes", "by-stage",
-		"memory", "force", "settle", "burst", "model")
+		"memory", "force", "settle", "pool", "beside", "burst", "model")
 	return cmd
 }
 
@@ -131,9 +133,11 @@ func (p *profiler) start(cmd *cobra.Command, url string) error {
 	}
 	request := plan.Request(state.Producer) + "\nat its end, unless its files show that it is over:\n" + profiling.StopRequest(plan.Worker, state.Producer)
 	switch {
-	case state.Left() && !state.Held && !plan.Settle:
-		return &profiling.LeftError{Left: state.Record}
-	case state.Left() && plan.Settle:
+	case state.Held:
+		return &profiling.BusyError{Holder: state.Record}
+	case state.Left() && !plan.Settle:
+		return fmt.Errorf("%w with --settle", &profiling.LeftError{Left: state.Record})
+	case state.Left():
 		request = "first, for the session that was left: " + profiling.StopRequest(plan.Worker, state.Producer) + "\n" + request
 	}
 	var traffic string
