@@ -18,7 +18,7 @@ import (
 )
 
 // trafficLook is how long a worker's page is watched before a profile.
-const trafficLook = 4 * time.Second
+const trafficLook = 3 * time.Second
 
 // key is what is sent to the worker, and to nobody else.
 func (p *profiler) key() (string, error) {
@@ -38,19 +38,19 @@ func (p *profiler) key() (string, error) {
 
 // traffic looks whether the worker is stepping, gives the plan a burst where
 // it is not, and says which.
-func (p *profiler) traffic(ctx context.Context) (words string, err error) {
-	flows, models, err := p.watched(ctx)
+func (p *profiler) traffic(ctx context.Context) (string, error) {
+	flows, models, unknown := p.watched(ctx)
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
-	p.plan.Traffic = func(context.Context) (bool, error) { return flows, err }
+	p.plan.Traffic = func(context.Context) (bool, error) { return flows, unknown }
 	switch {
-	case err == nil && flows:
+	case unknown == nil && flows:
 		return "there is traffic", nil
-	case p.burst == "" && err == nil:
+	case p.burst == "" && unknown == nil:
 		return "", errors.New("profile a worker: there is no traffic, and steps advance only with batches; hint: --burst URL of a frontend sends a few requests")
 	case p.burst == "":
-		return "whether there is traffic is not known: " + err.Error(), nil
+		return "whether there is traffic is not known: " + unknown.Error(), nil
 	}
 	model := p.model
 	if model == "" {

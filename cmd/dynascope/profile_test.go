@@ -64,6 +64,9 @@ func TestProfileRefuses(t *testing.T) {
 		"a key not there":   {"", []string{"stop", worker, "--yes", "--admin-key-file", "/nowhere"}, "read the key"},
 		"status of a ghost": {"", []string{"status", "ftp://x"}, "scheme"},
 	} {
+		if testing.Short() && name == "an idle worker" {
+			continue // it watches a page for seconds
+		}
 		out, errOut, code := program(t, "", c.system, append([]string{"profile"}, c.args...)...)
 		if code != 1 || !strings.Contains(errOut, c.want) || out != "" {
 			t.Errorf("%s: %d %q %q", name, code, out, errOut)
@@ -108,5 +111,10 @@ func TestProfileSession(t *testing.T) {
 	out, errOut, code = program(t, "", "", "profile", "stop", worker, "--yes")
 	if code != 0 || !strings.Contains(errOut, "already stopped") {
 		t.Errorf("%d %s%s", code, out, errOut)
+	}
+	// Where there is nothing to profile, both causes are told.
+	_, errOut, code = program(t, "", "", "profile", "start", frontend, "--yes")
+	if code != 1 || !strings.Contains(errOut, "not the port of a worker") || !strings.Contains(errOut, "an operator hides the route") {
+		t.Errorf("%d %s", code, errOut)
 	}
 }
