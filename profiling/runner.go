@@ -149,6 +149,12 @@ func (r *Runner) Stop(ctx context.Context, w Worker, emit func(Event)) (Record, 
 	s := r.session(lock, rec, emit)
 	s.stop(ctx, "")
 	s.afterStop(ctx)
+	if s.rec.Phase == AlreadyStopped && last.Schema != "" && !last.Left() {
+		// Nothing happened: the session before is still the last one.
+		if err := lock.write(last); err != nil && s.writeErr == nil {
+			s.writeErr = err
+		}
+	}
 	return s.end()
 }
 

@@ -115,6 +115,9 @@ func TestSimulatedWorkers(t *testing.T) {
 			if rec, err := r.Stop(t.Context(), p.Worker, nil); err != nil || rec.Phase != profiling.AlreadyStopped {
 				t.Errorf("a stop afterwards: %s %q %v", rec.Phase, rec.Words, err)
 			}
+			if st, err := profiling.StateOf(r.Locks, p.Worker.URL); err != nil || st.Phase != c.want || st.Plan.ID != p.ID {
+				t.Errorf("the session was forgotten: %+v %v", st.Record, err)
+			}
 		})
 	}
 }
