@@ -59,7 +59,7 @@ e2e: build ## the built program in tmux, and against hostile servers and files
 
 .PHONY: scenarios
 scenarios: ## every shipped scenario in virtual time: are its verdicts told, in time, and no others? (make scenarios SCENARIO=kv-pressure prints what is said when)
-	@SCENARIO=$(or $(SCENARIO),all) $(GO) test -count=1 -timeout 30m -parallel 2 -run '^TestShipped$$' -v ./cmd/dynascope/trial | grep -v '^=== '
+	@SCENARIO=$(or $(SCENARIO),all) $(GO) test -count=1 -timeout 30m -parallel 2 -run '^TestShipped$$' -v ./cmd/dynascope/trial | grep --line-buffered -v '^=== '
 
 LONG_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dynascope/scenarios-long
 
