@@ -21,6 +21,7 @@ type Stage struct {
 	// it is ok or stale.
 	Status sources.Status
 	Needs  []sources.Need // where the number comes from, for explain
+	Rest   bool           // what no other part explains
 	// Missing names families that would split this stage further: absent, or
 	// there without covering these requests.
 	Missing []string
@@ -130,7 +131,7 @@ func PathOf(s *sources.Snapshot) Path {
 	if rest < -0.05*p.Total && p.Note == "" {
 		p.Note = "parts add up to more than the mean: in this window they were measured over other requests"
 	}
-	p.Stages = append(p.Stages, Stage{Key: "unattributed", Title: "unattributed", Mean: rest, Status: total.Status, Needs: []sources.Need{needTotal}})
+	p.Stages = append(p.Stages, Stage{Key: "unattributed", Title: "unattributed", Mean: rest, Status: total.Status, Needs: []sources.Need{needTotal}, Rest: true})
 	for i := range p.Stages {
 		p.Stages[i].Share = p.Stages[i].Mean / p.Total
 	}

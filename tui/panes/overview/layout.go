@@ -11,6 +11,7 @@ type area struct{ w, h int }
 type layout struct {
 	verdict                    []string // lines above the parts
 	path, facts, workers, gpus area
+	tokens                     area // below the path, where there is room to spare
 
 	alone  bool // only the focused part is drawn
 	beside bool // the facts stand at the right of the path
@@ -39,6 +40,10 @@ func (p *Pane) layout(f pane.Frame) layout {
 			l.workers = all
 		default:
 			l.path = all
+			if t, path := tokensHeight(f), pathHeight(f, w); t > 0 && h >= path+1+t {
+				l.path.h = min(h-t-1, 2*path+1)
+				l.tokens = area{w, h - l.path.h}
+			}
 		}
 		return l
 	}
@@ -64,6 +69,10 @@ func (p *Pane) layout(f pane.Frame) layout {
 			// The path may double its rows; the workers follow it closely.
 			l.path.h = min(rest-under, 2*path)
 			l.workers, l.facts.h = area{l.path.w, rest - l.path.h}, rest
+			if h := tokensHeight(f); h > 0 && l.workers.h >= under+h+1 {
+				l.tokens = area{l.path.w, h + 1} // and a blank line
+				l.workers.h -= l.tokens.h
+			}
 			return l
 		}
 		top := min(max(path, b.sparkRows(l.facts.w)), rest)

@@ -55,6 +55,9 @@ func (p *Pane) Needs(f pane.Frame) []sources.Need {
 	var out []sources.Need
 	if l.path.h > 0 {
 		out = append(out, triage.PathNeeds()...)
+		if l.tokens.h > 0 || l.under || l.alone && p.focus == partPath {
+			out = append(out, triage.TokenPathNeeds()...)
+		}
 	}
 	if l.facts.h > 0 {
 		out = append(out, needProbe) // tells whether there is a frontend
@@ -81,7 +84,7 @@ func (p *Pane) Explain(f pane.Frame) []sources.Need {
 	case partWorkers:
 		first, rest = p.explainWorker(f), workerNeeds()
 	default:
-		first, rest = p.explainStage(f.Snap), triage.PathNeeds()
+		first, rest = p.explainStage(f.Snap), append(triage.PathNeeds(), triage.TokenPathNeeds()...)
 	}
 	asked := map[sources.Need]bool{} // a part may have no room
 	for _, n := range p.Needs(f) {
@@ -108,6 +111,9 @@ func (p *Pane) View(f pane.Frame) string {
 	var path, facts, workers string
 	if l.path.h > 0 {
 		path = p.drawPath(f, l.path)
+	}
+	if l.tokens.h > 0 {
+		path = cells.Stack(path, p.drawTokens(f, l.tokens))
 	}
 	if l.facts.h > 0 {
 		facts = p.drawFacts(f, l)

@@ -103,7 +103,7 @@ func stageLine(s themes.Styles, st triage.Stage, title, w int) string {
 	switch {
 	case st.Status != sources.StatusOK:
 		label, number = s.Stale, s.Stale
-	case st.Key == "unattributed":
+	case st.Rest:
 		label, number = s.Dim.Italic(), s.Dim.Italic()
 	}
 	bar := w - title - meanWidth - shareWidth - 2
@@ -111,7 +111,7 @@ func stageLine(s themes.Styles, st triage.Stage, title, w int) string {
 		return cells.Line(w, cells.L(label.Render(st.Title), 0), cells.R(number.Render(text.Millis(st.Mean)), 0), cells.R(number.Render(text.Percent(st.Share)), 1))
 	}
 	bs := s
-	if st.Key == "unattributed" {
+	if st.Rest {
 		bs.Theme.Bar = s.BarTrack
 	}
 	return cells.Fit(label.Render(cells.Clip(st.Title, title)), title) + " " + cells.Bar(st.Share, bar, bs) + " " +
@@ -281,10 +281,13 @@ func engineOnly(s *sources.Snapshot) bool {
 }
 
 func (p *Pane) explainStage(s *sources.Snapshot) []sources.Need {
-	for _, st := range triage.PathOf(s).Stages {
+	for _, st := range slices.Concat(triage.PathOf(s).Stages, triage.TokenPathOf(s).Stages) {
 		if st.Key == p.stage {
 			return st.Needs
 		}
+	}
+	if p.stage == keyTokens {
+		return []sources.Need{needTokens, {Key: "frontend.itl", Form: sources.FormCount}}
 	}
 	return []sources.Need{needProbe, {Key: "frontend.ttft", Form: sources.FormCount}}
 }

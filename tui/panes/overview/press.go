@@ -44,6 +44,12 @@ func (p *Pane) Press(a pane.Action, f pane.Frame) bool {
 		for _, st := range triage.PathOf(f.Snap).Stages {
 			keys = append(keys, st.Key)
 		}
+		if p.layout(f).tokens.h > 0 {
+			keys = append(keys, keyTokens)
+			for _, st := range triage.TokenPathOf(f.Snap).Stages {
+				keys = append(keys, st.Key)
+			}
+		}
 		to, ok := selection.Step(a, slices.Index(keys, p.stage), len(keys), page)
 		return ok && set(&p.stage, keys[to])
 	}

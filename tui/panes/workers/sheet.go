@@ -185,9 +185,16 @@ func sheetNumbers(f pane.Frame, l *listing, r *row, w int) []string {
 		number("decode", rate("tokens"), r.engine(r.Decode)),
 		number("preempted, retracted", text.Count, r.engine(r.Preemptions)),
 	)
+	seconds := in("seconds")
+	way := triage.EnginePathOf(f.Snap, r.Worker)
 	out = append(out, part("engine, all ranks",
 		quantile("TTFT p95", r.TTFT, r.engine(r.TTFTAt)),
+		number("TTFT mean", seconds, r.engine(way.TTFT)),
+		number("  of it queue", seconds, r.engine(way.Queue)),
+		number("  of it prefill", seconds, r.engine(way.Prefill)),
+		number("  of it KV transfer", seconds, r.engine(way.Transfer)),
 		quantile("ITL p95", r.ITL, r.engine(r.ITLAt)),
+		number("ITL mean", seconds, r.engine(way.ITL)),
 	)...)
 	out = append(out, part("runtime, all ranks",
 		number("requests inside", in("requests"), r.engine(r.Inflight)),

@@ -58,6 +58,7 @@ func (p *Pane) Needs(f pane.Frame) []sources.Need {
 			needs = append(needs, c.need.Over(f.Columns(n)))
 		}
 		needs = append(needs, sheetGPUNeeds()...)
+		needs = append(needs, triage.EnginePathNeeds()...)
 	case sparkWidth(f.W) > 0:
 		n := sparkWidth(f.W)
 		needs = append(needs, courseRunning.Over(f.Columns(n)), courseQueue.Over(f.Columns(n)))
