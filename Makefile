@@ -75,7 +75,7 @@ fuzz: ## every parser of outside bytes, for some seconds each: make fuzz FUZZ_TI
 	@git grep -l '^func Fuzz' -- '*_test.go' | while read -r f; do \
 	  sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$f" | while read -r name; do \
 	    echo "$$(dirname "$$f") $$name"; \
-	    $(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZ_TIME) "./$$(dirname "$$f")" </dev/null || exit 1; \
+	    $(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZ_TIME) -fuzzminimizetime 5x "./$$(dirname "$$f")" </dev/null || exit 1; \
 	  done || exit 1; \
 	done
 
