@@ -88,6 +88,12 @@ type stress struct {
 	culprit     bool // worker 1 must be named
 }
 
+// overloaded are the verdicts of too much load. The requests of a mocker's batch
+// end together, and on a busy machine its batch is full in one look and not in
+// the next, so that nothing that binds holds for long enough to be named: then
+// the general verdict is the right one.
+var overloaded = []string{"queue-bound-decode", "queue-bound-prefill", "saturated", "sla-missed"}
+
 // What the pages of real mockers can prove:
 //
 //   - vllm with few blocks: KV usage and preemptions are exported, so KV is
@@ -105,7 +111,7 @@ var stresses = []stress{
 		load: load.Plan{Concurrency: 32, ISL: 200, OSL: 200}, watch: "100s", want: []string{"kv-capacity"}},
 	{name: "few sequences", release: "1.4.2", shape: "agg", up: []string{"--worker-args", "--max-num-seqs 4"},
 		load: load.Plan{Concurrency: 40, ISL: 200, OSL: 100}, watch: "115s",
-		want: []string{"queue-bound-decode", "queue-bound-prefill", "saturated"}, never: []string{"kv-capacity"}},
+		want: overloaded, never: []string{"kv-capacity"}},
 	{name: "a slow worker", release: "1.6.1", shape: "agg", up: []string{"--workers", "3", "--router-mode", "round-robin", "--worker-args", "1:--speedup-ratio 0.2"},
 		load: load.Plan{Concurrency: 6, ISL: 200, OSL: 60}, watch: "110s",
 		want: []string{"straggler-worker", "load-imbalance"}, culprit: true},
@@ -121,7 +127,7 @@ var stresses = []stress{
 		load: load.Plan{Concurrency: 4, ISL: 200, OSL: 20}, watch: "90s", want: []string{"errors"}},
 	{name: "overload", release: "1.4.2", shape: "agg", up: []string{"--worker-args", "--max-num-seqs 8"},
 		load: load.Plan{Concurrency: 120, ISL: 400, OSL: 150}, watch: "115s",
-		want: []string{"queue-bound-decode", "queue-bound-prefill", "saturated"}, never: []string{"kv-capacity"}},
+		want: overloaded, never: []string{"kv-capacity"}},
 	{name: "calm", release: "1.6.1", shape: "agg", up: []string{"--workers", "3"},
 		load: load.Plan{Concurrency: 3, ISL: 200, OSL: 60}, watch: "100s"},
 }
