@@ -20,7 +20,6 @@ import (
 	"dynascope/profiling/triage/verdict"
 	"dynascope/sources"
 	"dynascope/sources/catalog"
-	"dynascope/sources/feed"
 	"dynascope/sources/text"
 )
 
@@ -98,11 +97,7 @@ func learnBaselines(o *origin, cat *catalog.Catalog, keep bool) func(ctx context
 		if at.IsZero() {
 			at = o.now()
 		}
-		f := feed.New(o.store, cat)
-		if o.recorded != nil {
-			f.Newest = func() time.Time { _, newest := o.recorded(); return newest }
-		}
-		got, err := baseline.From(ctx, f, at, span, scope)
+		got, err := baseline.From(ctx, o.feed(cat).Feed, at, span, scope)
 		if err != nil || !keep {
 			return got, "", err
 		}

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"dynascope/profiling/triage/advice"
 	"dynascope/profiling/triage/verdict"
 	"dynascope/sources/catalog"
 	"dynascope/sources/feed"
@@ -31,9 +30,17 @@ func advises(o *origin, cat *catalog.Catalog, sla pane.SLA) tui.Inquiry {
 		for _, l := range report.OutlookOf(snap, promised).Lines() {
 			b.WriteString("  " + l + "\n")
 		}
-		b.WriteString("\n")
-		err := advice.Write(&b, ask(ctx, at, scope))
-		return b.String(), err
+		lines := report.TuningLines(ask(ctx, at, scope), true)
+		if len(lines) == 0 {
+			lines = []string{"nothing could be set better, as far as these figures show"}
+		}
+		for _, l := range lines {
+			if strings.Contains(l, "  ") {
+				l = "  " + l
+			}
+			b.WriteString(l + "\n")
+		}
+		return b.String(), nil
 	}
 }
 

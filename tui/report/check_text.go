@@ -36,7 +36,7 @@ func CheckText(out io.Writer, c Checked, w int, verbose, ascii bool) error {
 		p.section("promise and room", c.Outlook.Lines())
 	}
 	if c.Tuning != nil {
-		p.section("could be set better", tuningLines(*c.Tuning, verbose))
+		p.section("could be set better", TuningLines(*c.Tuning, verbose))
 	}
 	p.blind(c.Judgement.Blind)
 	p.targets(c)

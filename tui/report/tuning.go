@@ -9,9 +9,10 @@ import (
 	"dynascope/tui/judged"
 )
 
-// tuningLines say in a few lines each what could be set better; verbose adds
-// what could not be judged for want of a setting.
-func tuningLines(r advice.Report, verbose bool) (out []string) {
+// TuningLines say in a few lines each what could be set better: a title, then
+// what is asked before two blanks. verbose adds what could not be judged for
+// want of a setting.
+func TuningLines(r advice.Report, verbose bool) (out []string) {
 	for _, a := range r.Advice {
 		set := a.Flag
 		if a.Now != "" {

@@ -316,13 +316,4 @@ func TestTogether(t *testing.T) {
 	if len(r.Advice) != 2 || len(r.Advice[0].Also) != 1 || len(r.Advice[1].Also) != 0 || r.Advice[1].Culprit.Name != "d2" {
 		t.Errorf("%+v", r.Advice)
 	}
-	var b strings.Builder
-	if err := Write(&b, r); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"workers p and d: KV pages are small", "set     --page-size 128   (now 16 (process))", "worker d2:"} {
-		if !strings.Contains(b.String(), want) {
-			t.Errorf("no %q in\n%s", want, b.String())
-		}
-	}
 }

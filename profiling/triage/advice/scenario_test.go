@@ -68,9 +68,7 @@ func TestScenarios(t *testing.T) {
 				}
 			}
 			if !slices.Equal(got, c.codes) {
-				var b strings.Builder
-				_ = Write(&b, r)
-				t.Errorf("advised %v, want %v\n%s", got, c.codes, b.String())
+				t.Errorf("advised %v, want %v\n%+v", got, c.codes, r)
 			}
 		})
 	}
