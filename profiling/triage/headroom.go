@@ -74,7 +74,7 @@ func HeadroomNeeds() []sources.Need {
 
 // HeadroomOf reads a snapshot whose tick asked HeadroomNeeds.
 func HeadroomOf(s *sources.Snapshot, p Promise) Headroom {
-	arrivals := pointsOf(s.Figure(roomArrivals))
+	arrivals := pointsOf(s, s.Figure(roomArrivals))
 	h := Headroom{Rate: arrivals.last()}
 	if math.IsNaN(h.Rate) {
 		h.Missing = append(h.Missing, "arrivals at the frontend")
@@ -86,7 +86,7 @@ func HeadroomOf(s *sources.Snapshot, p Promise) Headroom {
 			return
 		}
 		c := Ceiling{Resource: resource, Max: top, Unit: unit, Need: n}
-		c.estimate(arrivals, pointsOf(f), proportional)
+		c.estimate(arrivals, pointsOf(s, f), proportional)
 		h.Ceilings = append(h.Ceilings, c)
 	}
 	if limit := batchLimit(s); limit > 0 {
@@ -130,13 +130,19 @@ func batchLimit(s *sources.Snapshot) float64 {
 // points are a course by its times.
 type points map[int64]float64
 
-func pointsOf(f *sources.Figure) points {
+// pointsOf leaves out what looks back further than the store does: a rate over
+// a minute of which ten seconds are there is six times too low.
+func pointsOf(s *sources.Snapshot, f *sources.Figure) points {
 	out := points{}
+	first := int64(math.MinInt64)
+	if !s.Oldest.IsZero() {
+		first = s.Oldest.Add(f.Window).UnixMilli()
+	}
 	if !f.HasValue() || len(f.Series) == 0 {
 		return out
 	}
 	for _, p := range f.Series[0].Points {
-		if !math.IsNaN(p.V) && !math.IsInf(p.V, 0) {
+		if p.T >= first && !math.IsNaN(p.V) && !math.IsInf(p.V, 0) {
 			out[p.T] = p.V
 		}
 	}

@@ -101,3 +101,24 @@ func TestHeadroomMissing(t *testing.T) {
 		}
 	}
 }
+
+// A rate that looks back further than the store does is no arrival rate.
+func TestHeadroomOfAYoungStore(t *testing.T) {
+	figures := roomOf(drawn(roomArrivals, func(i int) float64 {
+		if i == 59 { // half filled: half as high as it is
+			return 3
+		}
+		return math.NaN()
+	}), drawn(roomRunning, func(int) float64 { return 20 }), card(64))
+	young := *figures
+	young.Oldest = time.UnixMilli(59*60_000 - 30_000)
+	h := HeadroomOf(&young, Promise{})
+	if !math.IsNaN(h.Rate) || !math.IsNaN(h.Ceilings[0].Rate.Value) || h.Ceilings[0].Why == "" {
+		t.Errorf("%+v", h)
+	}
+	old := *figures
+	old.Oldest = time.UnixMilli(57 * 60_000)
+	if h := HeadroomOf(&old, Promise{}); h.Rate != 3 {
+		t.Errorf("rate %v of a store that is old enough", h.Rate)
+	}
+}
