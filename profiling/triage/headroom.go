@@ -76,12 +76,12 @@ func HeadroomNeeds() []sources.Need {
 func HeadroomOf(s *sources.Snapshot, p Promise) Headroom {
 	arrivals := pointsOf(s, s.Figure(roomArrivals))
 	h := Headroom{Rate: arrivals.last()}
-	if math.IsNaN(h.Rate) {
+	if s.Figure(roomArrivals).Status == sources.StatusAbsent {
 		h.Missing = append(h.Missing, "arrivals at the frontend")
 	}
 	add := func(resource string, n sources.Need, top float64, unit string, proportional bool) {
 		f := s.Figure(n)
-		if !f.HasValue() {
+		if f.Status == sources.StatusAbsent {
 			h.Missing = append(h.Missing, f.Title)
 			return
 		}
